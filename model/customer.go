@@ -1,0 +1,53 @@
+package model
+
+import "time"
+
+// Customer 客户 is one person, across all accounts.
+type Customer struct {
+	ID       int64
+	Name     string // the person's own nickname
+	Avatar   string
+	Gender   int // 0 unknown, 1 male, 2 female
+	Type     int // 1 WeChat user, 2 WeCom user, 0 unknown
+	CorpName string
+	// FirstSource is where the person first came from: a channel code's source name or an add way.
+	FirstSource string
+	FirstSeenAt time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Identity 身份 is a way to recognise a customer. (Kind, Scope, Value) is unique.
+type Identity struct {
+	ID         int64
+	CustomerID int64
+	Kind       string // external_userid, unionid, openid, phone, member_number
+	Scope      string // the platform id within which Value has meaning; empty for unionid
+	Value      string
+	Source     string
+	Confidence int // basis points
+	CreatedAt  time.Time
+}
+
+// Relation 跟进关系 says that a staff member follows a customer (WeCom follow_user).
+type Relation struct {
+	ID             int64
+	AccountID      int64
+	StaffID        int64
+	CustomerID     int64
+	ExternalUserID string `gorm:"column:external_userid"`
+	Remark         string
+	Description    string
+	RemarkCorpName string
+	AddWay         int // the platform's number, unknown ones included
+	State          string
+	OperUserID     string `gorm:"column:oper_userid"`
+	ChannelCodeID  int64  // attribution; 0: none
+	Status         string // active, half (added, not yet confirmed), left (the customer removed the staff member), removed (the staff member removed the customer)
+	AddedAt        time.Time
+	LostAt         *time.Time
+	Fingerprint    []byte // SHA-256 of what the platform last said; unchanged means nothing to write
+	SeenRunID      int64  // the last full synchronisation that saw it
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}

@@ -1,0 +1,94 @@
+package model
+
+import (
+	"database/sql/driver"
+	"errors"
+
+	sqldriver "github.com/go-sql-driver/mysql"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"modernc.org/sqlite"
+)
+
+// This file holds all that differs between MySQL and SQLite at run time.
+
+// IsSQLite tells whether db is the embedded database.
+func IsSQLite(db *gorm.DB) bool { return db.Name() == "sqlite" }
+
+// ForUpdate makes the next query lock the rows it reads. SQLite has one writer at a time, so there
+// every transaction holds them all already.
+func ForUpdate(tx *gorm.DB) *gorm.DB {
+	if IsSQLite(tx) {
+		return tx
+	}
+	return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+}
+
+// InsertIgnore is "INSERT IGNORE" or its like: rows whose unique key is taken are left out, and
+// RowsAffected counts the others.
+func InsertIgnore(tx *gorm.DB) *gorm.DB {
+	return tx.Clauses(clause.OnConflict{DoNothing: true})
+}
+
+// UpdateIgnore is the verb of an UPDATE that leaves out rows which would break a unique key.
+func UpdateIgnore(tx *gorm.DB) string {
+	if IsSQLite(tx) {
+		return "UPDATE OR IGNORE"
+	}
+	return "UPDATE IGNORE"
+}
+
+// MySQL's error numbers that this house acts on.
+const (
+	mysqlDuplicateKey     = 1062
+	mysqlLockWait         = 1205
+	mysqlDeadlock         = 1213
+	mysqlSnapshotConflict = 1020 // MariaDB from 11.6.2: the row changed since the snapshot
+)
+
+// SQLite's result codes; the low byte is the primary code.
+const (
+	sqliteBusy             = 5
+	sqliteConstraintUnique = 2067
+	sqliteConstraintPK     = 1555
+)
+
+// IsDuplicate tells whether err says that a unique key is taken.
+func IsDuplicate(err error) bool {
+	var m *sqldriver.MySQLError
+	if errors.As(err, &m) {
+		return m.Number == mysqlDuplicateKey
+	}
+	var s *sqlite.Error
+	return errors.As(err, &s) && (s.Code() == sqliteConstraintUnique || s.Code() == sqliteConstraintPK)
+}
+
+// IsTransient tells whether the same transaction may succeed when it is run again from its start.
+func IsTransient(err error) bool {
+	var m *sqldriver.MySQLError
+	if errors.As(err, &m) {
+		return m.Number == mysqlDeadlock || m.Number == mysqlLockWait || m.Number == mysqlSnapshotConflict
+	}
+	var s *sqlite.Error
+	return errors.As(err, &s) && s.Code()&0xff == sqliteBusy
+}
+
+// IsUnavailable tells whether err says that the database can't be used now: it is down, refuses
+// writes, or has no connection to give.
+func IsUnavailable(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sqldriver.ErrInvalidConn) || isNetwork(err) {
+		return true
+	}
+	var m *sqldriver.MySQLError
+	if !errors.As(err, &m) {
+		return false
+	}
+	switch m.Number {
+	case 1040, 1203, // too many connections
+		1053,             // server shutdown in progress
+		1290, 1792, 1836, // read only
+		1021, 1114: // disk full
+		return true
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package model
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Kind says what a public id names. The number is part of every id ever given out: never reuse one.
+type Kind uint16
+
+// The kinds of things that have public ids.
+const (
+	KindAccount Kind = iota + 1
+	KindDepartment
+	KindStaff
+	KindCustomer
+	KindRelation
+	KindTagGroup
+	KindTag
+	KindChannelCode
+	KindWelcome
+	KindMedia
+	KindGroup
+	KindGroupMember
+	KindEvent
+	KindInbox
+	KindWork
+	KindCronTick
+	KindSyncRun
+	KindTask
+	KindSession
+)
+
+// PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
+// id. They can't be guessed, counted, or used for a thing of another kind.
+type PublicIDs struct{ block cipher.Block }
+
+// NewPublicIDs takes a key of 16, 24 or 32 bytes. With another key every id given out before is void.
+func NewPublicIDs(key []byte) (PublicIDs, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return PublicIDs{}, fmt.Errorf("public id key: %w", err)
+	}
+	return PublicIDs{block}, nil
+}
+
+// ErrNoSuchID is what every unreadable, forged or mixed-up id gets: as if the thing were absent.
+var ErrNoSuchID = errors.New("no such id")
+
+var idText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// publicIDLength is the length of every public id in characters.
+const publicIDLength = 26
+
+// Of gives the public id of a row: 26 lower-case letters and digits. Row 0 has the empty id.
+func (p PublicIDs) Of(kind Kind, row int64) string {
+	if row == 0 {
+		return ""
+	}
+	var b [aes.BlockSize]byte
+	binary.BigEndian.PutUint16(b[:2], uint16(kind))
+	binary.BigEndian.PutUint64(b[8:], uint64(row))
+	p.block.Encrypt(b[:], b[:])
+	return idText.EncodeToString(b[:])
+}
+
+// Row gives the row id behind a public id of this kind, or ErrNoSuchID.
+func (p PublicIDs) Row(kind Kind, id string) (int64, error) {
+	if len(id) != publicIDLength {
+		return 0, ErrNoSuchID
+	}
+	b, err := idText.DecodeString(id)
+	if err != nil || len(b) != aes.BlockSize || idText.EncodeToString(b) != id {
+		return 0, ErrNoSuchID
+	}
+	p.block.Decrypt(b, b)
+	row := int64(binary.BigEndian.Uint64(b[8:]))
+	zero := b[2] | b[3] | b[4] | b[5] | b[6] | b[7]
+	if binary.BigEndian.Uint16(b[:2]) != uint16(kind) || zero != 0 || row <= 0 {
+		return 0, ErrNoSuchID
+	}
+	return row, nil
+}

@@ -1,0 +1,13 @@
+package model
+
+// Rows lists one value of every row type; a test holds them against both schemas.
+func Rows() []any {
+	return []any{
+		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &Session{}, &Task{},
+		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &Event{},
+		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
+		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
+		&CustomerGroup{}, &GroupMember{},
+		&Work{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
+	}
+}
