@@ -9,7 +9,7 @@ type Account struct {
 	Kind       string // wecom or miniapp
 	Name       string // short name in callback addresses; unique
 	Title      string // what people read
-	PlatformID string // corp id or app id
+	PlatformID string // corp id or app id; unique: a corp entered twice would be mirrored twice
 	AgentID    int64  // WeCom only
 
 	SealedSecret         []byte

@@ -13,13 +13,17 @@ type ChannelCode struct {
 	SkipVerify    bool
 	ConfigID      string // the platform's handle; empty until it is made
 	QRCode        string `gorm:"column:qr_code"` // address of the picture
+	// CreatingSince is when the platform was asked to make it while no answer is known: it may or may
+	// not have been made.
+	CreatingSince *time.Time
 	// PushedHash is the hash of the settings and staff set that the platform has; the platform is
 	// called only when the wanted one differs.
 	PushedHash string
-	PushError  string
+	PushError  string // what an operator should know about the last push, also a successful one
 	PushedAt   *time.Time
 	Enabled    bool
-	CreatedBy  int64 // staff
+	CreatedBy  int64      // staff
+	GoneAt     *time.Time // deleted; the row stays, since customers came through it
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -31,6 +35,8 @@ type ChannelCodeStaff struct {
 	StaffID       int64
 	DailyLimit    int  // customers a day; 0: no limit
 	IsSpare       bool // takes over when nobody else may
+	// RefusedUntil: the platform refused this member (not activated); left out until then.
+	RefusedUntil *time.Time
 }
 
 // ChannelCodeShift is a time of the week in which a staff member answers a channel code. Somebody
@@ -87,6 +93,8 @@ type WelcomeSend struct {
 	Outcome        string // pending, sent, missed, none (no welcome is set), taken (another app or the member was first)
 	ErrCode        int64  `gorm:"column:errcode"`
 	Reason         string
+	Tries          int  // finished attempts
+	InDoubt        bool // an attempt ended without a known outcome
 	ReceivedAt     time.Time
 	SentAt         *time.Time
 	LatencyMS      int64 `gorm:"column:latency_ms"`
@@ -111,8 +119,10 @@ type Media struct {
 	UpdatedAt   time.Time
 }
 
-// MediaContent holds a file's bytes apart from its row, so that lists stay light.
+// MediaContent holds a file's bytes apart from its row, so that lists stay light, and in parts, since
+// databases limit the size of a row they can replicate.
 type MediaContent struct {
 	MediaID int64 `gorm:"primaryKey;autoIncrement:false;column:media_row_id"`
+	Part    int   `gorm:"primaryKey;autoIncrement:false"`
 	Content []byte
 }

@@ -17,8 +17,10 @@ type CustomerGroup struct {
 	FoundedAt     time.Time
 	DismissedAt   *time.Time
 	SeenRunID     int64
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	// Revision rises with every reading that was applied; a reading begun before the last one is old.
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // GroupMember 群成员 is somebody's stay in a group: a staff member, a customer, or a stranger.
@@ -36,7 +38,7 @@ type GroupMember struct {
 	State      string
 	JoinedAt   time.Time
 	LeftAt     *time.Time
-	QuitScene  int
+	QuitScene  int // 0 left, 1 removed, -1 not known
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }

@@ -3,7 +3,7 @@ package model
 // Rows lists one value of every row type; a test holds them against both schemas.
 func Rows() []any {
 	return []any{
-		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &Session{}, &Task{},
+		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &Task{},
 		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &Event{},
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},

@@ -54,13 +54,21 @@ type StaffRole struct {
 type StaffLogin struct {
 	ID           int64
 	StaffID      int64
-	Login        string // lower case; unique
-	PasswordHash string // argon2id, PHC text
-	FailedCount  int    // since the last success
-	LockedUntil  *time.Time
-	ChangedAt    time.Time
+	Login        string    // lower case; unique
+	PasswordHash string    // argon2id, PHC text
+	ChangedAt    time.Time // when the password was last set
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+}
+
+// SignInFailure counts failed sign-ins of one bucket: a login from one network, a network, a login.
+// A bucket is known only by its SHA-256, because people type passwords where the login belongs.
+type SignInFailure struct {
+	ID        int64
+	Bucket    []byte // SHA-256; unique
+	Failures  int
+	EndsAt    time.Time // the count is void from then on
+	CreatedAt time.Time
 }
 
 // Session is somebody signed in. The token itself is stored nowhere, only its SHA-256.

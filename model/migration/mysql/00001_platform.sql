@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS account (
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE KEY uq_account_name (name)
+    UNIQUE KEY uq_account_name (name),
+    UNIQUE KEY uq_account_platform_id (platform_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS department (
@@ -77,14 +78,23 @@ CREATE TABLE IF NOT EXISTS staff_login (
     staff_id BIGINT NOT NULL,
     login VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     password_hash VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-    failed_count INT NOT NULL,
-    locked_until DATETIME(3),
     changed_at DATETIME(3) NOT NULL,
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY uq_staff_login_staff_id (staff_id),
     UNIQUE KEY uq_staff_login_login (login)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
+
+CREATE TABLE IF NOT EXISTS sign_in_failure (
+    id BIGINT NOT NULL AUTO_INCREMENT,
+    bucket VARBINARY(32) NOT NULL,
+    failures INT NOT NULL,
+    ends_at DATETIME(3) NOT NULL,
+    created_at DATETIME(3) NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY uq_sign_in_failure_bucket (bucket),
+    KEY ix_sign_in_failure_ends_at (ends_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS session (

@@ -10,11 +10,13 @@ CREATE TABLE IF NOT EXISTS channel_code (
     skip_verify BOOLEAN NOT NULL,
     config_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     qr_code VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    creating_since DATETIME(3),
     pushed_hash VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     push_error VARCHAR(255) NOT NULL,
     pushed_at DATETIME(3),
     enabled BOOLEAN NOT NULL,
     created_by BIGINT NOT NULL,
+    gone_at DATETIME(3),
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
@@ -28,6 +30,7 @@ CREATE TABLE IF NOT EXISTS channel_code_staff (
     staff_id BIGINT NOT NULL,
     daily_limit INT NOT NULL,
     is_spare BOOLEAN NOT NULL,
+    refused_until DATETIME(3),
     PRIMARY KEY (id),
     UNIQUE KEY uq_channel_code_staff_channel_code_id_staff_id (channel_code_id, staff_id),
     KEY ix_channel_code_staff_staff_id (staff_id)
@@ -89,6 +92,8 @@ CREATE TABLE IF NOT EXISTS welcome_send (
     outcome VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     errcode BIGINT NOT NULL,
     reason VARCHAR(255) NOT NULL,
+    tries INT NOT NULL,
+    in_doubt BOOLEAN NOT NULL,
     received_at DATETIME(3) NOT NULL,
     sent_at DATETIME(3),
     latency_ms BIGINT NOT NULL,
@@ -97,6 +102,7 @@ CREATE TABLE IF NOT EXISTS welcome_send (
     PRIMARY KEY (id),
     UNIQUE KEY uq_welcome_send_account_id_code_hash (account_id, code_hash),
     KEY ix_welcome_send_account_id_received_at (account_id, received_at),
+    KEY ix_welcome_send_outcome_received_at (outcome, received_at),
     KEY ix_welcome_send_channel_code_id_received_at (channel_code_id, received_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
@@ -115,12 +121,13 @@ CREATE TABLE IF NOT EXISTS media (
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE KEY uq_media_account_id_sha256 (account_id, sha256),
+    UNIQUE KEY uq_media_account_id_kind_sha256 (account_id, kind, sha256),
     KEY ix_media_expires_at (expires_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS media_content (
     media_row_id BIGINT NOT NULL,
-    content LONGBLOB NOT NULL,
-    PRIMARY KEY (media_row_id)
+    part INT NOT NULL,
+    content MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (media_row_id, part)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS customer_group (
     founded_at DATETIME(3) NOT NULL,
     dismissed_at DATETIME(3),
     seen_run_id BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),

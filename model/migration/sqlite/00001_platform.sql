@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS account (
     updated_at DATETIME NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_account_name ON account (name);
+CREATE UNIQUE INDEX IF NOT EXISTS uq_account_platform_id ON account (platform_id);
 
 CREATE TABLE IF NOT EXISTS department (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -72,14 +73,22 @@ CREATE TABLE IF NOT EXISTS staff_login (
     staff_id INTEGER NOT NULL,
     login VARCHAR(128) NOT NULL,
     password_hash VARCHAR(255) NOT NULL,
-    failed_count INTEGER NOT NULL,
-    locked_until DATETIME,
     changed_at DATETIME NOT NULL,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_staff_login_staff_id ON staff_login (staff_id);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_staff_login_login ON staff_login (login);
+
+CREATE TABLE IF NOT EXISTS sign_in_failure (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    bucket BLOB NOT NULL,
+    failures INTEGER NOT NULL,
+    ends_at DATETIME NOT NULL,
+    created_at DATETIME NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS uq_sign_in_failure_bucket ON sign_in_failure (bucket);
+CREATE INDEX IF NOT EXISTS ix_sign_in_failure_ends_at ON sign_in_failure (ends_at);
 
 CREATE TABLE IF NOT EXISTS session (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

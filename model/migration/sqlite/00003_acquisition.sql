@@ -10,11 +10,13 @@ CREATE TABLE IF NOT EXISTS channel_code (
     skip_verify BOOLEAN NOT NULL,
     config_id VARCHAR(64) NOT NULL,
     qr_code VARCHAR(512) NOT NULL,
+    creating_since DATETIME,
     pushed_hash VARCHAR(64) NOT NULL,
     push_error VARCHAR(255) COLLATE NOCASE NOT NULL,
     pushed_at DATETIME,
     enabled BOOLEAN NOT NULL,
     created_by INTEGER NOT NULL,
+    gone_at DATETIME,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
@@ -26,7 +28,8 @@ CREATE TABLE IF NOT EXISTS channel_code_staff (
     channel_code_id INTEGER NOT NULL,
     staff_id INTEGER NOT NULL,
     daily_limit INTEGER NOT NULL,
-    is_spare BOOLEAN NOT NULL
+    is_spare BOOLEAN NOT NULL,
+    refused_until DATETIME
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_channel_code_staff_channel_code_id_staff_id ON channel_code_staff (channel_code_id, staff_id);
 CREATE INDEX IF NOT EXISTS ix_channel_code_staff_staff_id ON channel_code_staff (staff_id);
@@ -83,6 +86,8 @@ CREATE TABLE IF NOT EXISTS welcome_send (
     outcome VARCHAR(16) NOT NULL,
     errcode INTEGER NOT NULL,
     reason VARCHAR(255) COLLATE NOCASE NOT NULL,
+    tries INTEGER NOT NULL,
+    in_doubt BOOLEAN NOT NULL,
     received_at DATETIME NOT NULL,
     sent_at DATETIME,
     latency_ms INTEGER NOT NULL,
@@ -91,6 +96,7 @@ CREATE TABLE IF NOT EXISTS welcome_send (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_welcome_send_account_id_code_hash ON welcome_send (account_id, code_hash);
 CREATE INDEX IF NOT EXISTS ix_welcome_send_account_id_received_at ON welcome_send (account_id, received_at);
+CREATE INDEX IF NOT EXISTS ix_welcome_send_outcome_received_at ON welcome_send (outcome, received_at);
 CREATE INDEX IF NOT EXISTS ix_welcome_send_channel_code_id_received_at ON welcome_send (channel_code_id, received_at);
 
 CREATE TABLE IF NOT EXISTS media (
@@ -108,10 +114,12 @@ CREATE TABLE IF NOT EXISTS media (
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS uq_media_account_id_sha256 ON media (account_id, sha256);
+CREATE UNIQUE INDEX IF NOT EXISTS uq_media_account_id_kind_sha256 ON media (account_id, kind, sha256);
 CREATE INDEX IF NOT EXISTS ix_media_expires_at ON media (expires_at);
 
 CREATE TABLE IF NOT EXISTS media_content (
-    media_row_id INTEGER NOT NULL PRIMARY KEY,
-    content BLOB NOT NULL
+    media_row_id INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (media_row_id, part)
 );

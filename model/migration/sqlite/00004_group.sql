@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS customer_group (
     founded_at DATETIME NOT NULL,
     dismissed_at DATETIME,
     seen_run_id INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
