@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -18,6 +19,9 @@ import (
 // ZHIYIN_DATABASE__DSN is database.dsn. A variable that ends in _FILE names a file to read the
 // value from.
 const EnvPrefix = "ZHIYIN_"
+
+// notSettings are the variables with our prefix that commands read themselves.
+var notSettings = []string{"ZHIYIN_CONFIG", "ZHIYIN_ADMIN_PASSWORD", "ZHIYIN_ACCOUNT_SECRET", "ZHIYIN_ACCOUNT_CALLBACK_TOKEN", "ZHIYIN_ACCOUNT_CALLBACK_AES_KEY"}
 
 // Load reads defaults, then the YAML file at path (none when path is empty), then environ (as from
 // os.Environ), and checks the result. Its error is a sentence for the operator.
@@ -64,6 +68,9 @@ func read(path string, environ []string) (Config, error) {
 
 // fromEnv turns ZHIYIN_REDIS__ADDR into redis.addr, and reads the file that a …_FILE variable names.
 func fromEnv(known map[string]bool, name, value string) (key string, v any, err error) {
+	if slices.Contains(notSettings, name) {
+		return "", nil, nil
+	}
 	key = strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, EnvPrefix), "__", "."))
 	if base, ok := strings.CutSuffix(key, "_file"); ok && known[base] {
 		content, err := os.ReadFile(value)
