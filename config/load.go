@@ -111,3 +111,6 @@ func (c Config) Key() []byte {
 	b, _ := base64.StdEncoding.DecodeString(c.SecretKey) // check has seen it
 	return b
 }
+
+// SecureCookies tells whether people reach the server over https.
+func (c Config) SecureCookies() bool { return strings.HasPrefix(c.Server.PublicURL, "https://") }

@@ -93,8 +93,8 @@ type WelcomeSend struct {
 	Outcome        string // pending, sent, missed, none (no welcome is set), taken (another app or the member was first)
 	ErrCode        int64  `gorm:"column:errcode"`
 	Reason         string
-	Tries          int  // finished attempts
-	InDoubt        bool // an attempt ended without a known outcome
+	LastFence      int64 // of the last attempt whose end is recorded
+	InDoubt        bool  // an attempt ended without a known outcome
 	ReceivedAt     time.Time
 	SentAt         *time.Time
 	LatencyMS      int64 `gorm:"column:latency_ms"`

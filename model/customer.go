@@ -47,7 +47,16 @@ type Relation struct {
 	AddedAt        time.Time
 	LostAt         *time.Time
 	Fingerprint    []byte // SHA-256 of what the platform last said; unchanged means nothing to write
-	SeenRunID      int64  // the last full synchronisation that saw it
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	// ReadAt is when the platform was asked for what this row says: an older reading changes nothing.
+	// nil: never read, known from a callback alone.
+	ReadAt    *time.Time
+	SeenRunID int64 // the last full synchronisation that saw it
+	// Remark and Description may each be a wish that the platform has yet to follow: synced, pending,
+	// failed.
+	RemarkState      string
+	DescriptionState string
+	RemarkError      string     // why either failed, for people
+	RemarkPushedAt   *time.Time // when the platform last took a wish of ours
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }

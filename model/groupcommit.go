@@ -44,7 +44,7 @@ func NewGroupCommit[In, Out any](db *gorm.DB, max, commits int, write func(tx *g
 var ErrTooManyWaiting = errors.New("too many writes are waiting")
 
 // groupTimeout ends a commit that the database does not answer.
-const groupTimeout = 10 * time.Second
+const groupTimeout = 5 * time.Second
 
 // maxWaitingBatches bounds the queue in batches; beyond it callers are turned away at once.
 const maxWaitingBatches = 40
@@ -102,7 +102,8 @@ func (g *GroupCommit[In, Out]) commit(batch []*groupItem[In, Out]) {
 	if err == nil {
 		return
 	}
-	if len(batch) == 1 || IsUnavailable(err) {
+	// One by one helps against a bad item, not against a database that is away or does not answer.
+	if len(batch) == 1 || IsUnavailable(err) || errors.Is(err, context.DeadlineExceeded) {
 		for _, it := range batch {
 			it.err = err
 		}

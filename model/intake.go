@@ -10,7 +10,9 @@ type Inbox struct {
 	Kind       string // Event, or Event.ChangeType, or the message type
 	Body       []byte
 	Stale      bool   // older than the allowed age when it came: nothing that happens only once may follow
+	Lane       int    // as of works: what a backlog is drained by
 	State      string // new, routed, done, unknown, failed
+	Replays    int    // how often an operator has had it routed again
 	Error      string
 	ReceivedAt time.Time
 	FinishedAt *time.Time
@@ -18,8 +20,12 @@ type Inbox struct {
 
 // SyncRun is one synchronisation of an account with its platform.
 type SyncRun struct {
-	ID         int64
-	AccountID  int64
+	ID        int64
+	AccountID int64
+	// RunningAccountID is AccountID while the run is running, else NULL; unique, so that an account
+	// has one run at a time.
+	RunningAccountID *int64
+
 	Status     string // running, done, failed, cancelled
 	Trigger    string `gorm:"column:trigger_kind"` // first, clock, person
 	Stage      string // departments, staff, tags, customers, groups, finish

@@ -8,6 +8,6 @@ func Rows() []any {
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&CustomerGroup{}, &GroupMember{},
-		&Work{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
+		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}
 }

@@ -25,16 +25,26 @@ type Work struct {
 	CreatedAt   time.Time
 }
 
+// CronJob is how far a periodic job's ticks have been planted.
+type CronJob struct {
+	ID           int64
+	Job          string    // unique
+	PlantedUntil time.Time // every tick up to here was planted or marked as missed
+	CreatedAt    time.Time
+}
+
 // CronTick is one due run of a periodic job; (Job, FireTime) is unique, so that any number of
 // replicas plant it once.
 type CronTick struct {
-	ID         int64
-	Job        string
-	FireTime   time.Time
-	Status     string // planted, running, done, failed, missed
-	Trigger    string `gorm:"column:trigger_kind"` // clock, catch_up, person
-	StartedAt  *time.Time
-	FinishedAt *time.Time
-	Error      string
-	CreatedAt  time.Time
+	ID           int64
+	Job          string
+	FireTime     time.Time
+	Status       string // planted, running, done, failed, missed
+	Trigger      string `gorm:"column:trigger_kind"` // clock, catch_up, person
+	AskedBy      int64  // staff row of the person; 0: the clock
+	MissedBefore int64  // missed ticks just before this one that have no row of their own
+	StartedAt    *time.Time
+	FinishedAt   *time.Time
+	Error        string
+	CreatedAt    time.Time
 }

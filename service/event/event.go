@@ -2,6 +2,7 @@
 package event
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -31,6 +32,7 @@ const (
 	KindCustomerDeletedByStaff = "customer.deleted_by_staff"
 	KindCustomerLeft           = "customer.left"
 	KindTagChanged             = "customer.tag_changed"
+	KindSamePersonFound        = "customer.same_person_found"
 	KindGroupJoined            = "group.joined"
 	KindGroupLeft              = "group.left"
 )
@@ -50,10 +52,20 @@ type RelationFact struct {
 	RelationID int64     `json:"relation_id"`
 	Source     string    `json:"-"`
 	At         time.Time `json:"at"`
+	// Since is when the relation began that ends with this fact. One relation ends once, however
+	// often and at whatever time that is noticed.
+	Since time.Time `json:"-"`
 }
 
 func (r RelationFact) about(kind string) About {
 	return About{kind, r.AccountID, r.CustomerID, r.StaffID, r.Source, r.At, key(kind, r.RelationID, r.At)}
+}
+
+// end is about, with a key that is unique per kind and beginning.
+func (r RelationFact) end(kind string) About {
+	a := r.about(kind)
+	a.Key = key(kind, r.RelationID, r.Since)
+	return a
 }
 
 // key is unique per thing, kind and second: the platform tells times in seconds.
@@ -89,13 +101,28 @@ type CustomerDeletedByStaff struct {
 }
 
 // About implements Fact.
-func (f CustomerDeletedByStaff) About() About { return f.about(KindCustomerDeletedByStaff) }
+func (f CustomerDeletedByStaff) About() About { return f.end(KindCustomerDeletedByStaff) }
 
 // CustomerLeft: the customer removed or blocked the staff member.
 type CustomerLeft struct{ RelationFact }
 
 // About implements Fact.
-func (f CustomerLeft) About() About { return f.about(KindCustomerLeft) }
+func (f CustomerLeft) About() About { return f.end(KindCustomerLeft) }
+
+// SamePersonFound: two customers turned out to be one person. They stay two until somebody merges them.
+type SamePersonFound struct {
+	AccountID  int64     `json:"account_id"`
+	CustomerID int64     `json:"customer_id"`
+	OtherID    int64     `json:"other_id"`
+	Source     string    `json:"-"`
+	At         time.Time `json:"at"`
+}
+
+// About implements Fact. A pair is found once.
+func (f SamePersonFound) About() About {
+	pair := fmt.Sprintf("%s:%d:%d", KindSamePersonFound, min(f.CustomerID, f.OtherID), max(f.CustomerID, f.OtherID))
+	return About{KindSamePersonFound, f.AccountID, f.CustomerID, 0, f.Source, f.At, pair}
+}
 
 // TagChanged: the tags of a relation are no longer what they were.
 type TagChanged struct {

@@ -3,9 +3,9 @@
 package work
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -21,24 +21,35 @@ const (
 	LaneBulk   = 20 // thousands at a time, nobody waits
 )
 
+// The states of a work. Names are data.
+const (
+	ready     = "ready"
+	leased    = "leased"
+	done      = "done"
+	dead      = "dead"
+	cancelled = "cancelled"
+)
+
 // Item is a piece of work to be done.
 type Item struct {
-	// Kind names the handler; it is data, stored in rows.
+	// Kind names the handler; it is data, stored in rows. At most 64 bytes.
 	Kind string
 	// Payload is stored as JSON and handed to the handler.
 	Payload any
-	// OrderKey: works of one key run one at a time, in the order in which they were enqueued.
+	// OrderKey: works of one key run one at a time, in the order in which they were enqueued; while
+	// the first waits for another try the others wait too. At most 128 bytes.
 	OrderKey string
 	// DedupeKey: while a row with this key exists (finished works are kept for days) the same work
-	// is not enqueued again.
+	// is not enqueued again. At most 191 bytes.
 	DedupeKey string
-	// Lane defaults to LaneNormal; use Urgent for LaneUrgent.
+	// Lane is one of the lanes above and defaults to LaneNormal; use Urgent for LaneUrgent.
 	Lane int
 	// Urgent puts it into LaneUrgent.
 	Urgent bool
 	// RunAt is when it may start; zero means now.
 	RunAt time.Time
-	// Deadline is when it is no longer worth starting; it is then dead with the reason "deadline".
+	// Deadline is when it is no longer worth starting; it is then dead with the reason "deadline",
+	// after what [HandleExpired] registered was done.
 	Deadline time.Time
 }
 
@@ -47,48 +58,14 @@ type Queue struct {
 	db       *gorm.DB
 	now      clock.Clock
 	handlers map[string]handler
-	wake     chan struct{}
+
+	mu      sync.Mutex
+	wakened map[chan struct{}]bool // whom Wake tells
 }
 
 // New makes a queue over the table work. Register handlers with [Handle] before a worker starts.
 func New(db *gorm.DB, now clock.Clock) *Queue {
-	return &Queue{db: db, now: now, handlers: map[string]handler{}, wake: make(chan struct{}, 1)}
-}
-
-// Policy says how a kind of work is retried and how long one attempt may take.
-type Policy struct {
-	MaxAttempts int           // 0: 20
-	Timeout     time.Duration // of one attempt; 0: 1 minute
-	// Backoff is the wait after attempt n (from 1), before jitter; nil: 1 s · 2ⁿ⁻¹, at most 1 h.
-	Backoff func(attempt int) time.Duration
-}
-
-// Lease is a work in the hands of a worker.
-type Lease struct {
-	ID      int64
-	Kind    string
-	Attempt int
-	// Fence rises with every lease of this work: whoever writes on its behalf can refuse an
-	// older number.
-	Fence    int64
-	Deadline time.Time // zero: none
-}
-
-type handler struct {
-	policy Policy
-	do     func(ctx context.Context, l *Lease, payload []byte) error
-}
-
-// Handle says who does works of a kind. A payload that can't be decoded makes the work dead at
-// once. The context ends with the attempt's timeout, the lease, a cancel, or the worker's stop.
-func Handle[P any](q *Queue, kind string, p Policy, do func(ctx context.Context, l *Lease, payload P) error) {
-	q.handlers[kind] = handler{p, func(ctx context.Context, l *Lease, raw []byte) error {
-		var payload P
-		if err := json.Unmarshal(raw, &payload); err != nil {
-			return Cancel(fmt.Sprintf("payload can't be decoded: %v", err))
-		}
-		return do(ctx, l, payload)
-	}}
+	return &Queue{db: db, now: now, handlers: map[string]handler{}, wakened: map[chan struct{}]bool{}}
 }
 
 // Enqueue adds works in the caller's transaction; a work whose DedupeKey is taken is left out.
@@ -98,8 +75,9 @@ func (q *Queue) Enqueue(tx *gorm.DB, items ...Item) error {
 		return nil
 	}
 	rows := make([]model.Work, len(items))
+	now := q.now()
 	for i, it := range items {
-		row, err := q.row(it)
+		row, err := it.row(now)
 		if err != nil {
 			return err
 		}
@@ -112,23 +90,45 @@ func (q *Queue) Enqueue(tx *gorm.DB, items ...Item) error {
 	return nil
 }
 
-// Wake makes an idle worker of this process look for work now.
+// Wake makes the idle workers of this process look for work now.
 func (q *Queue) Wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for c := range q.wakened {
+		poke(c)
+	}
+}
+
+func (q *Queue) onWake(c chan struct{}) (stop func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wakened[c] = true
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.wakened, c)
+	}
+}
+
+// poke leaves one signal in a channel of capacity 1.
+func poke(c chan struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-func (q *Queue) row(it Item) (model.Work, error) {
+func (it Item) row(now time.Time) (model.Work, error) {
+	if err := it.check(); err != nil {
+		return model.Work{}, err
+	}
 	payload, err := json.Marshal(it.Payload)
 	if err != nil {
 		return model.Work{}, fmt.Errorf("encode work %s: %w", it.Kind, err)
 	}
-	now := q.now()
 	row := model.Work{
 		Kind: it.Kind, Lane: it.Lane, OrderKey: it.OrderKey, Payload: string(payload),
-		State: "ready", RunAt: it.RunAt.UTC(), CreatedAt: now,
+		State: ready, RunAt: it.RunAt.UTC(), CreatedAt: now,
 	}
 	if it.Lane == 0 && !it.Urgent {
 		row.Lane = LaneNormal
@@ -144,4 +144,17 @@ func (q *Queue) row(it Item) (model.Work, error) {
 		row.DedupeKey = &it.DedupeKey
 	}
 	return row, nil
+}
+
+// check finds the mistakes that one database would refuse and the other would keep.
+func (it Item) check() error {
+	switch {
+	case it.Kind == "" || len(it.Kind) > 64:
+		return fmt.Errorf("enqueue: the kind %q must have 1 to 64 bytes", it.Kind)
+	case len(it.OrderKey) > 128 || len(it.DedupeKey) > 191:
+		return fmt.Errorf("enqueue %s: the order key or the dedupe key is too long", it.Kind)
+	case it.Lane != LaneUrgent && it.Lane != LaneNormal && it.Lane != LaneBulk, it.Urgent && it.Lane != LaneUrgent:
+		return fmt.Errorf("enqueue %s: there is no such lane: %d", it.Kind, it.Lane)
+	}
+	return nil
 }

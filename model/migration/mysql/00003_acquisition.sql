@@ -92,7 +92,7 @@ CREATE TABLE IF NOT EXISTS welcome_send (
     outcome VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     errcode BIGINT NOT NULL,
     reason VARCHAR(255) NOT NULL,
-    tries INT NOT NULL,
+    last_fence BIGINT NOT NULL,
     in_doubt BOOLEAN NOT NULL,
     received_at DATETIME(3) NOT NULL,
     sent_at DATETIME(3),

@@ -25,9 +25,16 @@ CREATE TABLE IF NOT EXISTS work (
     UNIQUE KEY uq_work_dedupe_key (dedupe_key),
     KEY ix_work_state_lane_run_at_id (state, lane, run_at, id),
     KEY ix_work_order_key_state_id (order_key, state, id),
-    KEY ix_work_lease_token (lease_token),
-    KEY ix_work_state_lease_until (state, lease_until),
-    KEY ix_work_state_finished_at (state, finished_at)
+    KEY ix_work_finished_at (finished_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci /*T![auto_id_cache] AUTO_ID_CACHE 1 */;
+
+CREATE TABLE IF NOT EXISTS cron_job (
+    id BIGINT NOT NULL AUTO_INCREMENT,
+    job VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    planted_until DATETIME(3) NOT NULL,
+    created_at DATETIME(3) NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE KEY uq_cron_job_job (job)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS cron_tick (
@@ -36,6 +43,8 @@ CREATE TABLE IF NOT EXISTS cron_tick (
     fire_time DATETIME(3) NOT NULL,
     status VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     trigger_kind VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    asked_by BIGINT NOT NULL,
+    missed_before BIGINT NOT NULL,
     started_at DATETIME(3),
     finished_at DATETIME(3),
     error VARCHAR(1024) NOT NULL,
@@ -52,19 +61,21 @@ CREATE TABLE IF NOT EXISTS inbox (
     kind VARCHAR(96) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     body LONGBLOB NOT NULL,
     stale BOOLEAN NOT NULL,
+    lane INT NOT NULL,
     state VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    replays INT NOT NULL,
     error VARCHAR(255) NOT NULL,
     received_at DATETIME(3) NOT NULL,
     finished_at DATETIME(3),
     PRIMARY KEY (id),
     UNIQUE KEY uq_inbox_account_id_digest (account_id, digest),
-    KEY ix_inbox_state_id (state, id),
-    KEY ix_inbox_received_at (received_at)
+    KEY ix_inbox_state_lane_id (state, lane, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS sync_run (
     id BIGINT NOT NULL AUTO_INCREMENT,
     account_id BIGINT NOT NULL,
+    running_account_id BIGINT,
     status VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     trigger_kind VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     stage VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -81,6 +92,7 @@ CREATE TABLE IF NOT EXISTS sync_run (
     finished_at DATETIME(3),
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
+    UNIQUE KEY uq_sync_run_running_account_id (running_account_id),
     KEY ix_sync_run_account_id_id (account_id, id),
     KEY ix_sync_run_status (status)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

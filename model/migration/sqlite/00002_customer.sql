@@ -45,7 +45,12 @@ CREATE TABLE IF NOT EXISTS relation (
     added_at DATETIME NOT NULL,
     lost_at DATETIME,
     fingerprint BLOB,
+    read_at DATETIME,
     seen_run_id INTEGER NOT NULL,
+    remark_state VARCHAR(16) NOT NULL,
+    description_state VARCHAR(16) NOT NULL,
+    remark_error VARCHAR(255) COLLATE NOCASE NOT NULL,
+    remark_pushed_at DATETIME,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
@@ -63,6 +68,7 @@ CREATE TABLE IF NOT EXISTS tag_group (
     position INTEGER NOT NULL,
     sync_state VARCHAR(16) NOT NULL,
     sync_error VARCHAR(255) COLLATE NOCASE NOT NULL,
+    known_at DATETIME,
     gone_at DATETIME,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
@@ -79,6 +85,7 @@ CREATE TABLE IF NOT EXISTS tag (
     position INTEGER NOT NULL,
     sync_state VARCHAR(16) NOT NULL,
     sync_error VARCHAR(255) COLLATE NOCASE NOT NULL,
+    known_at DATETIME,
     gone_at DATETIME,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
@@ -94,6 +101,7 @@ CREATE TABLE IF NOT EXISTS tag_assignment (
     source VARCHAR(32) NOT NULL,
     sync_state VARCHAR(16) NOT NULL,
     sync_error VARCHAR(255) COLLATE NOCASE NOT NULL,
+    known_at DATETIME NOT NULL,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );

@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS welcome_send (
     outcome VARCHAR(16) NOT NULL,
     errcode INTEGER NOT NULL,
     reason VARCHAR(255) COLLATE NOCASE NOT NULL,
-    tries INTEGER NOT NULL,
+    last_fence INTEGER NOT NULL,
     in_doubt BOOLEAN NOT NULL,
     received_at DATETIME NOT NULL,
     sent_at DATETIME,

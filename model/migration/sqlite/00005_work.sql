@@ -25,9 +25,15 @@ CREATE UNIQUE INDEX IF NOT EXISTS uq_work_running_key ON work (running_key);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_work_dedupe_key ON work (dedupe_key);
 CREATE INDEX IF NOT EXISTS ix_work_state_lane_run_at_id ON work (state, lane, run_at, id);
 CREATE INDEX IF NOT EXISTS ix_work_order_key_state_id ON work (order_key, state, id);
-CREATE INDEX IF NOT EXISTS ix_work_lease_token ON work (lease_token);
-CREATE INDEX IF NOT EXISTS ix_work_state_lease_until ON work (state, lease_until);
-CREATE INDEX IF NOT EXISTS ix_work_state_finished_at ON work (state, finished_at);
+CREATE INDEX IF NOT EXISTS ix_work_finished_at ON work (finished_at);
+
+CREATE TABLE IF NOT EXISTS cron_job (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job VARCHAR(64) NOT NULL,
+    planted_until DATETIME NOT NULL,
+    created_at DATETIME NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS uq_cron_job_job ON cron_job (job);
 
 CREATE TABLE IF NOT EXISTS cron_tick (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -35,6 +41,8 @@ CREATE TABLE IF NOT EXISTS cron_tick (
     fire_time DATETIME NOT NULL,
     status VARCHAR(16) NOT NULL,
     trigger_kind VARCHAR(16) NOT NULL,
+    asked_by INTEGER NOT NULL,
+    missed_before INTEGER NOT NULL,
     started_at DATETIME,
     finished_at DATETIME,
     error VARCHAR(1024) COLLATE NOCASE NOT NULL,
@@ -50,18 +58,20 @@ CREATE TABLE IF NOT EXISTS inbox (
     kind VARCHAR(96) NOT NULL,
     body BLOB NOT NULL,
     stale BOOLEAN NOT NULL,
+    lane INTEGER NOT NULL,
     state VARCHAR(16) NOT NULL,
+    replays INTEGER NOT NULL,
     error VARCHAR(255) COLLATE NOCASE NOT NULL,
     received_at DATETIME NOT NULL,
     finished_at DATETIME
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_inbox_account_id_digest ON inbox (account_id, digest);
-CREATE INDEX IF NOT EXISTS ix_inbox_state_id ON inbox (state, id);
-CREATE INDEX IF NOT EXISTS ix_inbox_received_at ON inbox (received_at);
+CREATE INDEX IF NOT EXISTS ix_inbox_state_lane_id ON inbox (state, lane, id);
 
 CREATE TABLE IF NOT EXISTS sync_run (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account_id INTEGER NOT NULL,
+    running_account_id INTEGER,
     status VARCHAR(16) NOT NULL,
     trigger_kind VARCHAR(16) NOT NULL,
     stage VARCHAR(32) NOT NULL,
@@ -78,6 +88,7 @@ CREATE TABLE IF NOT EXISTS sync_run (
     finished_at DATETIME,
     updated_at DATETIME NOT NULL
 );
+CREATE UNIQUE INDEX IF NOT EXISTS uq_sync_run_running_account_id ON sync_run (running_account_id);
 CREATE INDEX IF NOT EXISTS ix_sync_run_account_id_id ON sync_run (account_id, id);
 CREATE INDEX IF NOT EXISTS ix_sync_run_status ON sync_run (status);
 

@@ -1,0 +1,110 @@
+// Package console is what the operators' console calls. A handler decodes, calls a service and
+// encodes; who may call it stands in the table of routes, and whose data they see is an argument of
+// the service.
+package console
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+
+	"zhiyin/job"
+	"zhiyin/model"
+	"zhiyin/service/account"
+	"zhiyin/service/acquisition"
+	"zhiyin/service/customer"
+	"zhiyin/service/fault"
+	"zhiyin/service/group"
+	"zhiyin/service/intake"
+	"zhiyin/service/staff"
+	"zhiyin/service/tag"
+	"zhiyin/service/work"
+)
+
+// Handlers holds the services that the console's routes call.
+type Handlers struct {
+	IDs         model.PublicIDs
+	Accounts    *account.Service
+	Staff       *staff.Service
+	Customers   *customer.Service
+	Tags        *tag.Service
+	Acquisition *acquisition.Service
+	Groups      *group.Service
+	Intake      *intake.Service
+	Queue       *work.Queue
+	Scheduler   *job.Scheduler
+	Secure      bool // the public address is https
+}
+
+// None is the answer that holds nothing but its status.
+type None struct{}
+
+// IDPath is the id in an address.
+type IDPath struct {
+	ID string `path:"id" doc:"public id" minLength:"26" maxLength:"26"`
+}
+
+// PageQuery asks for a page of a list.
+type PageQuery struct {
+	Cursor string `query:"cursor" doc:"next_cursor of the page before; empty for the first page" maxLength:"512"`
+	Limit  int    `query:"limit" doc:"entries a page" minimum:"1" maximum:"200" default:"50"`
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Body struct {
+		Items      []T    `json:"items" doc:"entries of this page" nullable:"false"`
+		NextCursor string `json:"next_cursor,omitempty" doc:"absent on the last page"`
+	}
+}
+
+func newPage[T any](items []T, next string) *Page[T] {
+	p := &Page[T]{}
+	if items == nil {
+		items = []T{}
+	}
+	p.Body.Items, p.Body.NextCursor = items, next
+	return p
+}
+
+// One is the answer that holds one thing.
+type One[T any] struct{ Body T }
+
+func one[T any](v T) *One[T] { return &One[T]{v} }
+
+// ErrBadCursor is answered to a cursor that this list did not give.
+var ErrBadCursor = fault.New(fault.Invalid, "bad_cursor", "翻页位置无效，请从第一页开始", "this cursor is not from this list; begin at the first page")
+
+// encodeCursor makes a list's place opaque. Row ids in it are made public ids by the caller's type.
+func encodeCursor(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func decodeCursor(s string, v any) error {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || json.Unmarshal(b, v) != nil {
+		return ErrBadCursor
+	}
+	return nil
+}
+
+// Origin is where a request comes from.
+type Origin struct {
+	IP, UserAgent, Token string
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that knows where the request comes from.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+func originOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}

@@ -1,0 +1,246 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"zhiyin/model"
+	"zhiyin/service/customer"
+)
+
+// Customer is a customer as a list shows them.
+type Customer struct {
+	ID          string     `json:"id"`
+	Name        string     `json:"name" doc:"the person's own nickname"`
+	Avatar      string     `json:"avatar,omitempty"`
+	Gender      int        `json:"gender" doc:"0 unknown, 1 male, 2 female"`
+	Type        int        `json:"type" doc:"1 WeChat user, 2 WeCom user"`
+	CorpName    string     `json:"corp_name,omitempty"`
+	FirstSource string     `json:"first_source,omitempty" doc:"where the person first came from"`
+	FirstSeenAt time.Time  `json:"first_seen_at"`
+	Relations   []Relation `json:"relations" nullable:"false" doc:"those that the viewer may see, newest first"`
+}
+
+// Relation says that a staff member follows the customer.
+type Relation struct {
+	ID            string     `json:"id"`
+	AccountID     string     `json:"account_id"`
+	StaffID       string     `json:"staff_id"`
+	StaffName     string     `json:"staff_name"`
+	Remark        string     `json:"remark,omitempty"`
+	Description   string     `json:"description,omitempty" doc:"only in the detail"`
+	RemarkError   string     `json:"remark_error,omitempty" doc:"why the platform refused the last remark"`
+	Status        string     `json:"status" doc:"active, half, left, removed"`
+	AddWay        int        `json:"add_way" doc:"the platform's number"`
+	ChannelCodeID string     `json:"channel_code_id,omitempty"`
+	AddedAt       time.Time  `json:"added_at"`
+	LostAt        *time.Time `json:"lost_at,omitempty"`
+	TagIDs        []string   `json:"tag_ids" nullable:"false"`
+}
+
+// ListCustomersInput selects customers.
+type ListCustomersInput struct {
+	PageQuery
+	Name          string    `query:"name" maxLength:"64" doc:"part of the name or of a remark"`
+	NamePrefix    string    `query:"name_prefix" maxLength:"64" doc:"how the name begins; quicker"`
+	AccountID     string    `query:"account_id" maxLength:"26"`
+	StaffID       []string  `query:"staff_id" maxItems:"100" doc:"followed by one of them"`
+	DepartmentID  string    `query:"department_id" maxLength:"26" doc:"followed by somebody of it or below it"`
+	TagID         []string  `query:"tag_id" maxItems:"100" doc:"bears one of them"`
+	Status        string    `query:"status" enum:"active,half,left,removed" doc:"of the relation"`
+	ChannelCodeID string    `query:"channel_code_id" maxLength:"26"`
+	AddedFrom     time.Time `query:"added_from"`
+	AddedTo       time.Time `query:"added_to"`
+}
+
+// ListCustomers lists the customers that the viewer may see, the most recently met first.
+func (h *Handlers) ListCustomers(ctx context.Context, in *ListCustomersInput) (*Page[Customer], error) {
+	f, err := h.customerFilter(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	page, err := h.Customers.List(ctx, ViewerOf(ctx), f)
+	if err != nil {
+		return nil, err
+	}
+	var items []Customer
+	for _, it := range page.Items {
+		items = append(items, h.listed(it))
+	}
+	return newPage(items, page.Next), nil
+}
+
+func (h *Handlers) customerFilter(ctx context.Context, in *ListCustomersInput) (customer.Filter, error) {
+	r := h.reader()
+	f := customer.Filter{
+		Name: in.Name, NamePrefix: in.NamePrefix, Status: in.Status, AddedFrom: in.AddedFrom, AddedTo: in.AddedTo,
+		Cursor: in.Cursor, Limit: in.Limit,
+		AccountID: r.optional(model.KindAccount, in.AccountID), StaffIDs: r.all(model.KindStaff, in.StaffID),
+		TagIDs: r.all(model.KindTag, in.TagID), ChannelCodeID: r.optional(model.KindChannelCode, in.ChannelCodeID),
+	}
+	department := r.optional(model.KindDepartment, in.DepartmentID)
+	if r.err != nil || department == 0 {
+		return f, r.err
+	}
+	ids, err := h.Staff.StaffOfDepartment(ctx, department)
+	if err != nil {
+		return f, err
+	}
+	f.StaffIDs = append(ids, 0) // nobody in the department means no customer, not every customer
+	return f, nil
+}
+
+func (h *Handlers) listed(it customer.Item) Customer {
+	c := h.customer(&it.Customer)
+	for _, r := range it.Relations {
+		c.Relations = append(c.Relations, Relation{
+			ID: h.IDs.Of(model.KindRelation, r.ID), AccountID: h.IDs.Of(model.KindAccount, r.AccountID), StaffID: h.IDs.Of(model.KindStaff, r.StaffID),
+			StaffName: r.StaffName, Remark: r.Remark, Status: r.Status, AddWay: r.AddWay, ChannelCodeID: h.IDs.Of(model.KindChannelCode, r.ChannelCodeID),
+			AddedAt: r.AddedAt, LostAt: r.LostAt, TagIDs: h.publicIDs(model.KindTag, r.TagIDs),
+		})
+	}
+	return c
+}
+
+func (h *Handlers) customer(c *model.Customer) Customer {
+	return Customer{
+		ID: h.IDs.Of(model.KindCustomer, c.ID), Name: c.Name, Avatar: c.Avatar, Gender: c.Gender, Type: c.Type, CorpName: c.CorpName,
+		FirstSource: c.FirstSource, FirstSeenAt: c.FirstSeenAt, Relations: []Relation{},
+	}
+}
+
+// Identity is a way to recognise a customer.
+type Identity struct {
+	Kind   string `json:"kind" doc:"external_userid, unionid, openid, phone, member_number"`
+	Scope  string `json:"scope,omitempty" doc:"corp id or app id within which the value has meaning"`
+	Value  string `json:"value"`
+	Source string `json:"source"`
+}
+
+// CustomerDetail is all that is known of a customer but the timeline.
+type CustomerDetail struct {
+	Customer
+	Identities []Identity `json:"identities" nullable:"false"`
+}
+
+// GetCustomer gives one customer.
+func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDetail], error) {
+	id, err := h.IDs.Row(model.KindCustomer, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	d, err := h.Customers.Detail(ctx, ViewerOf(ctx), id)
+	if err != nil {
+		return nil, err
+	}
+	out := CustomerDetail{Customer: h.customer(&d.Customer), Identities: []Identity{}}
+	for _, i := range d.Identities {
+		out.Identities = append(out.Identities, Identity{i.Kind, i.Scope, i.Value, i.Source})
+	}
+	for _, r := range d.Relations {
+		out.Relations = append(out.Relations, Relation{
+			ID: h.IDs.Of(model.KindRelation, r.ID), AccountID: h.IDs.Of(model.KindAccount, r.AccountID), StaffID: h.IDs.Of(model.KindStaff, r.StaffID),
+			StaffName: r.StaffName, Remark: r.Remark, Description: r.Description, RemarkError: r.RemarkError, Status: r.Status, AddWay: r.AddWay,
+			ChannelCodeID: h.IDs.Of(model.KindChannelCode, r.ChannelCodeID), AddedAt: r.AddedAt, LostAt: r.LostAt, TagIDs: h.publicIDs(model.KindTag, r.TagIDs),
+		})
+	}
+	return one(out), nil
+}
+
+// Event is something that happened to a customer.
+type Event struct {
+	ID         string         `json:"id"`
+	Kind       string         `json:"kind" doc:"customer.added, customer.left, group.joined, …"`
+	StaffID    string         `json:"staff_id,omitempty"`
+	Source     string         `json:"source" doc:"callback, sync, console"`
+	OccurredAt time.Time      `json:"occurred_at"`
+	RecordedAt time.Time      `json:"recorded_at"`
+	Payload    map[string]any `json:"payload" doc:"what the fact says; ids are public ids"`
+}
+
+// TimelineInput selects events of a customer.
+type TimelineInput struct {
+	IDPath
+	PageQuery
+	Kind []string `query:"kind" maxItems:"20" doc:"only these kinds"`
+}
+
+// CustomerTimeline lists what happened to a customer, newest first.
+func (h *Handlers) CustomerTimeline(ctx context.Context, in *TimelineInput) (*Page[Event], error) {
+	id, err := h.IDs.Row(model.KindCustomer, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	page, err := h.Customers.Timeline(ctx, ViewerOf(ctx), id, customer.TimelineFilter{Kinds: in.Kind, Cursor: in.Cursor, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	var items []Event
+	for _, e := range page.Events {
+		items = append(items, Event{
+			ID: h.IDs.Of(model.KindEvent, e.ID), Kind: e.Kind, StaffID: h.IDs.Of(model.KindStaff, e.StaffID), Source: e.Source,
+			OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Payload: h.publicPayload(e.Payload),
+		})
+	}
+	return newPage(items, page.Next), nil
+}
+
+// payloadKinds says what the ids in a fact's payload name. An id that is not listed here does not
+// leave the house.
+var payloadKinds = map[string]model.Kind{
+	"account_id": model.KindAccount, "customer_id": model.KindCustomer, "staff_id": model.KindStaff, "relation_id": model.KindRelation,
+	"channel_code_id": model.KindChannelCode, "group_id": model.KindGroup, "member_id": model.KindGroupMember,
+	"added": model.KindTag, "removed": model.KindTag,
+}
+
+// publicPayload puts public ids in the place of row ids. Every other number in a payload is a
+// quantity or one of the platform's own.
+func (h *Handlers) publicPayload(raw string) map[string]any {
+	out := map[string]any{}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(raw), &fields) != nil {
+		return out
+	}
+	for name, value := range fields {
+		kind, isID := payloadKinds[name]
+		if !isID {
+			out[name] = value
+			continue
+		}
+		var row int64
+		var rows []int64
+		if json.Unmarshal(value, &row) == nil {
+			out[name] = h.IDs.Of(kind, row)
+		} else if json.Unmarshal(value, &rows) == nil {
+			out[name] = h.publicIDs(kind, rows)
+		}
+	}
+	return out
+}
+
+// NoteInput is what a staff member notes about a customer; absent fields stay.
+type NoteInput struct {
+	IDPath
+	Body struct {
+		Remark      *string `json:"remark,omitempty" maxLength:"20" doc:"empty clears it"`
+		Description *string `json:"description,omitempty" maxLength:"150" doc:"empty clears it"`
+	}
+}
+
+// NoteRelation changes remark and description, here at once and at the platform soon.
+func (h *Handlers) NoteRelation(ctx context.Context, in *NoteInput) (*None, error) {
+	id, err := h.IDs.Row(model.KindRelation, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Body.Remark != nil {
+		if err := h.Customers.SetRemark(ctx, ViewerOf(ctx), id, *in.Body.Remark); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Description != nil {
+		return &None{}, h.Customers.SetDescription(ctx, ViewerOf(ctx), id, *in.Body.Description)
+	}
+	return &None{}, nil
+}

@@ -1,0 +1,116 @@
+package console
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"zhiyin/model"
+)
+
+// Media is a file that messages carry.
+type Media struct {
+	ID          string     `json:"id"`
+	AccountID   string     `json:"account_id"`
+	Kind        string     `json:"kind" enum:"image,video,file"`
+	Name        string     `json:"name"`
+	MIME        string     `json:"mime"`
+	Size        int64      `json:"size" doc:"bytes"`
+	UploadedAt  *time.Time `json:"uploaded_at,omitempty" doc:"when the platform last got it"`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"when the platform forgets it; renewed before"`
+	UploadError string     `json:"upload_error,omitempty"`
+	CreatedAt   time.Time  `json:"created_at"`
+}
+
+func (h *Handlers) media(m *model.Media) Media {
+	return Media{
+		h.IDs.Of(model.KindMedia, m.ID), h.IDs.Of(model.KindAccount, m.AccountID), m.Kind, m.Name, m.MIME, m.Size,
+		m.UploadedAt, m.ExpiresAt, m.UploadError, m.CreatedAt,
+	}
+}
+
+// ListMediaInput selects files.
+type ListMediaInput struct {
+	AccountQuery
+	PageQuery
+	Kind string `query:"kind" enum:"image,video,file"`
+}
+
+// ListMedia lists an account's files from the newest.
+func (h *Handlers) ListMedia(ctx context.Context, in *ListMediaInput) (*Page[Media], error) {
+	r := h.reader()
+	account, after := r.row(model.KindAccount, in.AccountID), r.after(model.KindMedia, in.Cursor)
+	if r.err != nil {
+		return nil, r.err
+	}
+	rows, err := h.Acquisition.Media(ctx, account, in.Kind, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	var items []Media
+	for i := range rows {
+		items = append(items, h.media(&rows[i]))
+	}
+	return newPage(items, next(h, model.KindMedia, rows, in.Limit, func(m model.Media) int64 { return m.ID })), nil
+}
+
+// UploadMediaInput is a file as a form sends it.
+type UploadMediaInput struct {
+	RawBody huma.MultipartFormFiles[struct {
+		AccountID string        `form:"account_id" required:"true"`
+		Kind      string        `form:"kind" enum:"image,video,file" required:"true"`
+		File      huma.FormFile `form:"file" required:"true"`
+	}]
+}
+
+// maxUpload is the platform's largest file.
+const maxUpload = 20 << 20
+
+// UploadMedia keeps a file and gives it to the platform.
+func (h *Handlers) UploadMedia(ctx context.Context, in *UploadMediaInput) (*One[Media], error) {
+	form := in.RawBody.Data()
+	account, err := h.IDs.Row(model.KindAccount, form.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(form.File, maxUpload+1))
+	if err != nil {
+		return nil, err
+	}
+	row, err := h.Acquisition.UploadMedia(ctx, account, form.File.Filename, form.Kind, content)
+	if err != nil {
+		return nil, err
+	}
+	return one(h.media(row)), nil
+}
+
+// MediaContent is a file's bytes, to be saved and not shown as a page.
+type MediaContent struct {
+	ContentType        string `header:"Content-Type"`
+	ContentDisposition string `header:"Content-Disposition"`
+	Body               []byte
+}
+
+// GetMediaContent gives a file's bytes.
+func (h *Handlers) GetMediaContent(ctx context.Context, in *IDPath) (*MediaContent, error) {
+	id, err := h.IDs.Row(model.KindMedia, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	m, content, err := h.Acquisition.MediaFile(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &MediaContent{m.MIME, "attachment", content}, nil
+}
+
+// DeleteMedia forgets a file that no message carries.
+func (h *Handlers) DeleteMedia(ctx context.Context, in *IDPath) (*None, error) {
+	id, err := h.IDs.Row(model.KindMedia, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &None{}, h.Acquisition.DeleteMedia(ctx, id)
+}

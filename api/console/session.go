@@ -1,0 +1,82 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"zhiyin/service/fault"
+	"zhiyin/service/staff"
+)
+
+// The refusals at the console's door.
+var (
+	ErrSignInFirst = fault.New(fault.Unauthenticated, "auth.sign_in_first", "请先登录", "sign in first")
+	ErrForbidden   = fault.New(fault.Forbidden, "auth.forbidden", "您没有这个权限", "you may not do this")
+	ErrCrossSite   = fault.New(fault.Forbidden, "auth.cross_site", "请求来自其他网站，已拒绝", "the request comes from another site")
+)
+
+// Cookie is the name of the session cookie; over https it is bound to the host.
+func Cookie(secure bool) string {
+	if secure {
+		return "__Host-zhiyin"
+	}
+	return "zhiyin"
+}
+
+type viewerKey struct{}
+
+// ViewerOf is who is signed in; the door has let nobody else through.
+func ViewerOf(ctx context.Context) *staff.Viewer {
+	v, _ := ctx.Value(viewerKey{}).(*staff.Viewer)
+	return v
+}
+
+// Door lets people in: it knows who a session token belongs to.
+type Door struct {
+	Staff  *staff.Service
+	Secure bool // the public address is https
+	cross  http.CrossOriginProtection
+}
+
+// Admit returns a context that knows the viewer, or a fault: no valid session, a request from
+// another site, or lacking the permission. An empty permission admits everybody who is signed in.
+// Rights are read anew for every request.
+func (d *Door) Admit(ctx huma.Context, r *http.Request, permission string) (huma.Context, error) {
+	token, fromCookie := d.token(r)
+	if token == "" {
+		return ctx, ErrSignInFirst
+	}
+	if fromCookie && d.cross.Check(r) != nil {
+		return ctx, ErrCrossSite
+	}
+	viewer, err := d.Staff.Authenticate(ctx.Context(), token)
+	if err != nil {
+		return ctx, err
+	}
+	if permission != "" && !viewer.May(permission) {
+		return ctx, ErrForbidden
+	}
+	return huma.WithValue(ctx, viewerKey{}, viewer), nil
+}
+
+// Origin tells where a request comes from; ip is the client's, as far as proxies are trusted.
+func (d *Door) Origin(r *http.Request, ip string) Origin {
+	token, _ := d.token(r)
+	return Origin{IP: ip, UserAgent: r.UserAgent(), Token: token}
+}
+
+// token reads the session from the Authorization header (programs) or the cookie (browsers). Only
+// a cookie travels without the page's doing, so only it needs the same-site proof.
+func (d *Door) token(r *http.Request) (token string, fromCookie bool) {
+	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return t, false
+	}
+	c, err := r.Cookie(Cookie(d.Secure))
+	if err != nil {
+		return "", false
+	}
+	return c.Value, true
+}

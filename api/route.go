@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"zhiyin/api/console"
+	"zhiyin/api/problem"
+)
+
+// access says who may call a route.
+type access struct {
+	anyone     bool
+	permission string
+}
+
+// may admits those whose roles hold a permission.
+func may(permission string) access { return access{permission: permission} }
+
+var (
+	anyone   = access{anyone: true} // nobody needs to be signed in
+	signedIn = access{}             // everybody who is
+)
+
+// Route is one line of the table of routes, as tests and documents read it.
+type Route struct {
+	Method, Path string
+	Anyone       bool
+	Permission   string
+}
+
+// face is one audience's part of the API while its routes are being listed.
+type face struct {
+	api    huma.API
+	prefix string
+	tag    string
+	server *Server
+	door   *console.Door
+}
+
+// handler is a typed function: what it takes, what it gives, an error.
+type handler[I, O any] func(ctx context.Context, in *I) (*O, error)
+
+func get[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
+	register(f, http.MethodGet, path, a, summary, h)
+}
+
+func post[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
+	register(f, http.MethodPost, path, a, summary, h)
+}
+
+func put[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
+	register(f, http.MethodPut, path, a, summary, h)
+}
+
+func remove[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
+	register(f, http.MethodDelete, path, a, summary, h)
+}
+
+func register[I, O any](f face, method, path string, a access, summary string, h handler[I, O]) {
+	op := huma.Operation{
+		Method: method, Path: f.prefix + path, Summary: summary, Tags: []string{f.tag},
+		OperationID: operationID(method, f.tag+path),
+		Errors:      []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable},
+		Middlewares: huma.Middlewares{f.server.admit(f, a)},
+	}
+	if !a.anyone {
+		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
+		op.Description = "需要登录 · needs a session"
+		if a.permission != "" {
+			op.Description = "权限 · permission: `" + a.permission + "`"
+		}
+	}
+	f.server.routes = append(f.server.routes, Route{method, op.Path, a.anyone, a.permission})
+	huma.Register(f.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, problem.Of(ctx, f.server.log, err, english(ctx))
+		}
+		return out, nil
+	})
+}
+
+// admit is the middleware of one route: nobody reaches a handler past it.
+func (s *Server) admit(f face, a access) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		c := humagin.Unwrap(ctx)
+		ctx = huma.WithValue(ctx, englishKey{}, problem.PrefersEnglish(ctx.Header("Accept-Language")))
+		ctx = huma.WithContext(ctx, console.WithOrigin(ctx.Context(), f.door.Origin(c.Request, c.ClientIP())))
+		if a.anyone {
+			next(ctx)
+			return
+		}
+		admitted, err := f.door.Admit(ctx, c.Request, a.permission)
+		if err != nil {
+			p := problem.Of(ctx.Context(), s.log, err, english(ctx.Context()))
+			writeProblem(c, p)
+			return
+		}
+		next(admitted)
+	}
+}
+
+type englishKey struct{}
+
+func english(ctx context.Context) bool {
+	e, _ := ctx.Value(englishKey{}).(bool)
+	return e
+}
+
+var notWord = regexp.MustCompile(`[^a-z0-9]+`)
+
+func operationID(method, path string) string {
+	return strings.Trim(notWord.ReplaceAllString(strings.ToLower(method+"-"+path), "-"), "-")
+}

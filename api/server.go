@@ -1,0 +1,108 @@
+// Package api is the HTTP faces: decode, authorise, call a service, encode. routes.go lists every
+// route with its permission.
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/swaggest/swgui/v5emb"
+
+	"zhiyin/api/callback"
+	"zhiyin/api/console"
+	"zhiyin/api/problem"
+)
+
+// Deps is what the faces are put together from.
+type Deps struct {
+	Console        *console.Handlers
+	Door           *console.Door
+	Callback       *callback.Face
+	Ready          []Check
+	Version        string
+	TrustedProxies []string
+	Logger         *slog.Logger
+	Metrics        prometheus.Registerer
+}
+
+// Check is something the server needs to be ready.
+type Check struct {
+	Name string
+	// Vital: without it the server takes itself out of rotation; else it is merely degraded.
+	Vital bool
+	Ask   func(ctx context.Context) error
+}
+
+// Server is all faces on one handler.
+type Server struct {
+	engine *gin.Engine
+	log    *slog.Logger
+	routes []Route
+}
+
+func init() {
+	gin.SetMode(gin.ReleaseMode)
+	// huma has these as package variables; every API of this process answers problems of ours.
+	huma.NewErrorWithContext = problem.FromHTTP
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return problem.FromHTTP(nil, status, msg, errs...)
+	}
+}
+
+// New puts the faces together.
+func New(d Deps) (*Server, error) {
+	s := &Server{engine: gin.New(), log: d.Logger}
+	// gin looks at forwarding headers only from these; with none the peer's address counts.
+	if err := s.engine.SetTrustedProxies(d.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	s.engine.HandleMethodNotAllowed = true
+	s.engine.Use(s.requestID, s.accessLog(d.Metrics), s.recoverPanic, securityHeaders)
+	s.engine.NoRoute(func(c *gin.Context) { writeProblem(c, plainProblem(c, http.StatusNotFound)) })
+	s.engine.NoMethod(func(c *gin.Context) { writeProblem(c, plainProblem(c, http.StatusMethodNotAllowed)) })
+
+	s.health(d.Ready)
+	d.Callback.Mount(s.engine)
+	s.consoleRoutes(face{api: s.openAPI(d.Version), prefix: "/api/console", tag: "console", server: s, door: d.Door}, d.Console)
+	docs := gin.WrapH(v5emb.New("知音 API", "/openapi.json", "/docs"))
+	s.engine.GET("/docs", docs)
+	s.engine.GET("/docs/*file", docs)
+	return s, nil
+}
+
+func (s *Server) openAPI(version string) huma.API {
+	c := huma.DefaultConfig("知音 · Zhiyin", version)
+	c.OpenAPIPath = "/openapi"
+	c.DocsPath = "" // the page is served from the binary, not from somebody's network
+	c.SchemasPath = ""
+	c.CreateHooks = nil // no $schema links in answers
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "apiKey", In: "cookie", Name: console.Cookie(false), Description: "会话 Cookie；HTTPS 下名为 __Host-zhiyin · session cookie; __Host-zhiyin over HTTPS"},
+		"bearer":  {Type: "http", Scheme: "bearer", Description: "登录接口返回的 token · the token that sign-in answers"},
+	}
+	return humagin.New(s.engine, c)
+}
+
+// Handler serves all faces.
+func (s *Server) Handler() http.Handler { return s.engine }
+
+// Routes is the table of the typed routes with their permissions.
+func (s *Server) Routes() []Route { return s.routes }
+
+// HTTP wraps the handler in a server whose limits keep slow and greedy clients from hurting others.
+func (s *Server) HTTP(listen string) *http.Server {
+	return &http.Server{
+		Addr: listen, Handler: s.engine,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 60 * time.Second, IdleTimeout: 60 * time.Second,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}

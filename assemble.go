@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"gorm.io/gorm"
+
+	"zhiyin/api"
+	"zhiyin/api/callback"
+	"zhiyin/api/console"
+	"zhiyin/config"
+	"zhiyin/job"
+	"zhiyin/model"
+	"zhiyin/service/account"
+	"zhiyin/service/acquisition"
+	"zhiyin/service/clock"
+	"zhiyin/service/customer"
+	"zhiyin/service/event"
+	"zhiyin/service/group"
+	"zhiyin/service/intake"
+	"zhiyin/service/staff"
+	"zhiyin/service/tag"
+	"zhiyin/service/work"
+	"zhiyin/wecom"
+)
+
+// parts is the whole product, put together and not yet running.
+type parts struct {
+	cfg     config.Config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	now     clock.Clock
+	zone    *time.Location
+	db      *gorm.DB
+	redis   redis.UniversalClient
+	gateway *wecom.Gateway
+	queue   *work.Queue
+
+	accounts    *account.Service
+	staff       *staff.Service
+	customers   *customer.Service
+	tags        *tag.Service
+	acquisition *acquisition.Service
+	groups      *group.Service
+	intake      *intake.Service
+
+	callbackIPs *callback.IPs
+	scheduler   *job.Scheduler
+	worker      *work.Worker
+	server      *api.Server
+
+	closers []func() error
+}
+
+// assemble puts everything together. The database must answer; Redis need not. Whatever happens,
+// Close the result.
+func assemble(ctx context.Context, cfg config.Config, log *slog.Logger) (*parts, error) {
+	p := &parts{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), now: clock.System}
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, step := range []func(context.Context) error{p.stores, p.platform, p.capabilities, p.duties, p.faces} {
+		if err := step(ctx); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// Close gives everything back, the last opened first.
+func (p *parts) Close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i]())
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+// key derives a key of its own for one purpose from the one secret key.
+func (p *parts) key(purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, p.cfg.Key(), nil, "zhiyin/"+purpose, 32)
+}
+
+func (p *parts) stores(ctx context.Context) (err error) {
+	if p.zone, err = time.LoadLocation(p.cfg.Zone); err != nil {
+		return err
+	}
+	if p.db, err = openDatabase(ctx, p.cfg); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() error { return model.Close(p.db) })
+	if p.now, err = p.sharedClock(ctx); err != nil {
+		return err
+	}
+	return p.openRedis()
+}
+
+func openDatabase(ctx context.Context, cfg config.Config) (*gorm.DB, error) {
+	return model.Open(ctx, model.Options{DSN: cfg.Database.DSN, MaxConns: cfg.Database.MaxConns, StatementTimeout: cfg.Database.StatementTimeout})
+}
+
+// sharedClock is the database's clock where several machines share one, so that they agree on
+// leases and deadlines whatever their own clocks say.
+func (p *parts) sharedClock(ctx context.Context) (clock.Clock, error) {
+	if model.IsSQLite(p.db) {
+		return clock.System, nil
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // time goes on while the server drains
+	p.closers = append(p.closers, func() error { stop(); return nil })
+	anchored, err := clock.Anchored(ctx, func(ctx context.Context) (time.Time, error) { return model.DatabaseTime(ctx, p.db) })
+	if err != nil {
+		return nil, fmt.Errorf("ask the database for the time: %w", err)
+	}
+	return anchored, nil
+}
+
+// openRedis starts the in-process one or makes a client; a client that can't reach its server is no
+// failure, because nothing durable is kept there.
+func (p *parts) openRedis() error {
+	o := &redis.Options{
+		Addr: p.cfg.Redis.Addr, Username: p.cfg.Redis.Username, Password: p.cfg.Redis.Password, DB: p.cfg.Redis.DB,
+		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
+	}
+	if p.cfg.Redis.Addr == config.Embedded {
+		embedded := miniredis.NewMiniRedis()
+		if err := embedded.Start(); err != nil {
+			return fmt.Errorf("start the embedded Redis: %w", err)
+		}
+		o.Addr = embedded.Addr()
+		p.closers = append(p.closers, func() error { embedded.Close(); return nil })
+	} else if p.cfg.Redis.TLS {
+		o.TLSConfig = redisTLS(p.cfg.Redis.Addr)
+	}
+	p.redis = redis.NewClient(o)
+	p.closers = append(p.closers, p.redis.Close)
+	return nil
+}
+
+func (p *parts) platform(context.Context) (err error) {
+	key, err := p.key("credentials")
+	if err != nil {
+		return err
+	}
+	if p.accounts, err = account.New(p.db, p.now, key); err != nil {
+		return err
+	}
+	p.gateway, err = wecom.New(wecom.Config{
+		BaseURL: p.cfg.Platform.WeComURL, WeixinURL: p.cfg.Platform.WeixinURL, MaxInFlight: p.cfg.Platform.MaxInFlight,
+		Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix + "wecom:", Now: p.now,
+		Accounts: p.credential, Logger: p.log, Metrics: p.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.gateway.Close)
+	return nil
+}
+
+// credential is an account as the gateway wants it.
+func (p *parts) credential(ctx context.Context, name string) (wecom.Credential, error) {
+	c, err := p.accounts.Credentials(ctx, name)
+	if err != nil {
+		return wecom.Credential{}, err
+	}
+	if c.Kind == account.KindMiniApp {
+		return wecom.Credential{AppID: c.PlatformID, Secret: c.Secret}, nil
+	}
+	return wecom.Credential{CorpID: c.PlatformID, AgentID: c.AgentID, Secret: c.Secret}, nil
+}
+
+func (p *parts) capabilities(context.Context) (err error) {
+	p.queue = work.New(p.db, p.now)
+	events := event.New(p.queue, p.now)
+	p.staff = staff.New(p.db, p.now, staff.Options{
+		IdleTimeout: p.cfg.SignIn.IdleTimeout, AbsoluteTimeout: p.cfg.SignIn.AbsoluteTimeout, Zone: p.zone,
+	})
+	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, func(a string) customer.Contacts { return p.gateway.Corp(a) })
+	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
+	p.acquisition, err = acquisition.New(acquisition.Deps{
+		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
+		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	p.groups = group.New(p.db, events, p.now, p.staff, func(a string) group.Platform { return p.gateway.Corp(a) })
+	p.intake = intake.New(intake.Deps{
+		DB: p.db, Queue: p.queue, Now: p.now, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags,
+		Acquisition: p.acquisition, Groups: p.groups, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
+		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
+	})
+	return nil
+}
+
+// callbackAddresses asks the platform, in the name of the first enabled corp, where callbacks come from.
+func (p *parts) callbackAddresses(ctx context.Context) ([]string, error) {
+	list, err := p.accounts.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if a.Enabled && a.Kind == account.KindWeCom {
+			return p.gateway.Corp(a.Name).CallbackIPs(ctx)
+		}
+	}
+	return nil, errors.New("no enabled WeCom account to ask with")
+}
+
+// duties sets up what runs without being asked.
+func (p *parts) duties(ctx context.Context) (err error) {
+	if p.callbackIPs, err = callback.NewIPs(p.cfg.Callback.IPCheck, p.callbackAddresses); err != nil {
+		return err
+	}
+	if p.scheduler, err = job.New(p.db, p.queue, p.now, p.zone, p.log, p.metrics); err != nil {
+		return err
+	}
+	if err := p.scheduler.Plan(job.All(p.jobs())); err != nil {
+		return err
+	}
+	job.Workers(p.queue, p.scheduler)
+	metrics, err := work.NewMetrics(p.metrics)
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	p.worker = work.NewWorker(p.queue, work.Options{
+		Owner: fmt.Sprintf("%s/%d", host, os.Getpid()), Concurrency: p.cfg.Work.Concurrency, Poll: p.cfg.Work.Poll, Lease: p.cfg.Work.Lease,
+		StopWithin: p.cfg.Server.StopTimeout - 5*time.Second, Logger: p.log, Metrics: metrics,
+	})
+	return nil
+}
+
+func (p *parts) jobs() job.Deps {
+	return job.Deps{
+		WorkPrune: func(ctx context.Context) error {
+			_, err := p.queue.Prune(ctx, p.cfg.Work.KeepDone)
+			return err
+		},
+		CronWatch:          p.scheduler.Watch,
+		CronPrune:          p.scheduler.Prune,
+		SessionPrune:       p.staff.PruneSessions,
+		InboxPrune:         p.intake.Prune,
+		MediaRenew:         p.acquisition.RenewMedia,
+		ChannelCodePush:    p.acquisition.PushDueCodes,
+		ChannelCodeOrphans: p.acquisition.SweepOrphans,
+		WelcomeSweep:       p.acquisition.SweepWelcomes,
+		SyncFull:           p.intake.StartAll,
+		SyncSchedule:       p.cfg.Sync.Schedule,
+		CallbackIPsRefresh: p.callbackIPs.Refresh,
+	}
+}
+
+func (p *parts) faces(context.Context) error {
+	key, err := p.key("public ids")
+	if err != nil {
+		return err
+	}
+	ids, err := model.NewPublicIDs(key)
+	if err != nil {
+		return err
+	}
+	secure := p.cfg.SecureCookies()
+	p.server, err = api.New(api.Deps{
+		Console: &console.Handlers{
+			IDs: ids, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Acquisition: p.acquisition,
+			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Secure: secure,
+		},
+		Door: &console.Door{Staff: p.staff, Secure: secure},
+		Callback: callback.New(callback.Deps{
+			Accounts: p.accounts, Inbox: p.intake, Now: p.now, MaxAge: p.cfg.Callback.MaxAge, MaxBody: p.cfg.Callback.MaxBody,
+			Deadline: p.cfg.Callback.Deadline, IPs: p.callbackIPs, Logger: p.log, Metrics: p.metrics,
+		}),
+		Ready: []api.Check{
+			{Name: "database", Vital: true, Ask: func(ctx context.Context) error { return p.db.WithContext(ctx).Exec("SELECT 1").Error }},
+			{Name: "redis", Ask: func(ctx context.Context) error { return p.redis.Ping(ctx).Err() }},
+		},
+		Version: version, TrustedProxies: p.cfg.Server.TrustedProxies, Logger: p.log, Metrics: p.metrics,
+	})
+	return err
+}

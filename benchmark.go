@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"zhiyin/bench"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "bench", Usage: "measure this machine, beside the raw limit of the same run",
+		Description: "On MariaDB with commits that reach the disk: scripts/services --durable run -- zhiyin bench queue. Without TEST_MYSQL_DSN on SQLite.",
+		Commands: []*cli.Command{
+			{
+				Name: "queue", Usage: "works a second through the durable queue",
+				Flags: []cli.Flag{&cli.IntFlag{Name: "works", Value: 20_000}, &cli.IntFlag{Name: "workers", Value: 2}},
+				Action: func(ctx context.Context, c *cli.Command) error {
+					return onScratch(ctx, func(d *bench.Database) error {
+						return bench.Queue(ctx, bench.QueueOptions{DSN: d.DSN, ServerPID: d.ServerPID, Works: c.Int("works"), Workers: c.Int("workers")}, os.Stdout)
+					})
+				},
+			},
+		},
+	}
+}
+
+// onScratch measures on a database that is empty before and gone afterwards.
+func onScratch(ctx context.Context, measure func(d *bench.Database) error) error {
+	d, err := bench.Scratch(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(measure(d), d.Drop())
+}

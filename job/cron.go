@@ -1,0 +1,79 @@
+// Package job is what runs without being asked: the one list of all periodic work, the scheduler that
+// turns it into queued work, and the list of who does which kind of queued work.
+package job
+
+import (
+	"context"
+	"time"
+)
+
+// Job is one piece of periodic work. Its name is data: stored in rows, never renamed.
+type Job struct {
+	Name string
+	// Schedule is a cron expression of five fields in the business zone, or "@every 30s" (aligned to
+	// whole multiples, so that all replicas mean the same moments).
+	Schedule string
+	Zh, En   string        // what it does, for the console
+	Max      time.Duration // how long one run may take
+	// CatchUp: when ticks were missed, the latest of them is run late; otherwise it is only recorded.
+	CatchUp bool
+	// Run does it. It may be run at any moment, twice, and by any replica; what is due is a
+	// condition in its queries.
+	Run func(ctx context.Context) error
+}
+
+// Deps is what the periodic work calls; main fills it in. Every field is needed.
+type Deps struct {
+	WorkPrune          func(ctx context.Context) error
+	CronWatch          func(ctx context.Context) error
+	CronPrune          func(ctx context.Context) error
+	SessionPrune       func(ctx context.Context) error
+	InboxPrune         func(ctx context.Context) error
+	MediaRenew         func(ctx context.Context) error
+	ChannelCodePush    func(ctx context.Context) error
+	ChannelCodeOrphans func(ctx context.Context) error
+	WelcomeSweep       func(ctx context.Context) error
+	SyncFull           func(ctx context.Context) error
+	SyncSchedule       string // config sync.schedule
+	CallbackIPsRefresh func(ctx context.Context) error
+}
+
+// All lists every periodic job; operators see it and can start one from the console.
+func All(d Deps) []Job {
+	return []Job{
+		{
+			Name: "sync.full", Schedule: d.SyncSchedule, Max: 6 * time.Hour, CatchUp: true, Run: d.SyncFull,
+			Zh: "与企业微信全量同步成员、标签、客户和客户群", En: "synchronises staff, tags, customers and groups with the platform in full",
+		}, {
+			Name: "channel_code.push", Schedule: "* * * * *", Max: 5 * time.Minute, Run: d.ChannelCodePush,
+			Zh: "班次变化时更新渠道活码的接待成员", En: "updates the staff of channel codes whose shift has changed",
+		}, {
+			Name: "channel_code.orphans", Schedule: "37 4 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.ChannelCodeOrphans,
+			Zh: "清理企业微信里重复创建的联系我", En: "deletes contact ways that were made twice at the platform",
+		}, {
+			Name: "welcome.sweep", Schedule: "@every 10s", Max: time.Minute, Run: d.WelcomeSweep,
+			Zh: "为没能及时发出的欢迎语提醒成员", En: "asks staff to say hello where a welcome could not be sent in time",
+		}, {
+			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
+			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",
+		}, {
+			Name: "callback_ips.refresh", Schedule: "29 5 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.CallbackIPsRefresh,
+			Zh: "更新企业微信回调服务器的地址列表", En: "refreshes the list of addresses the platform calls back from",
+		}, {
+			Name: "session.prune", Schedule: "7 * * * *", Max: 5 * time.Minute, Run: d.SessionPrune,
+			Zh: "清理过期的登录会话", En: "deletes sessions that have ended",
+		}, {
+			Name: "inbox.prune", Schedule: "11 4 * * *", Max: 30 * time.Minute, Run: d.InboxPrune,
+			Zh: "清理已处理的旧回调", En: "deletes old callbacks that were dealt with",
+		}, {
+			Name: "work.prune", Schedule: "41 * * * *", Max: 30 * time.Minute, Run: d.WorkPrune,
+			Zh: "清理已结束的旧任务", En: "deletes old works that have ended",
+		}, {
+			Name: "cron.watch", Schedule: "*/5 * * * *", Max: time.Minute, Run: d.CronWatch,
+			Zh: "检查没有正常结束的定时任务", En: "finds runs of periodic jobs that did not come to an end",
+		}, {
+			Name: "cron.prune", Schedule: "23 4 * * *", Max: 10 * time.Minute, Run: d.CronPrune,
+			Zh: "清理旧的定时任务记录", En: "deletes old records of periodic jobs",
+		},
+	}
+}

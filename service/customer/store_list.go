@@ -1,0 +1,188 @@
+package customer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"zhiyin/model"
+)
+
+// borne are the states in which an assignment says that a relation bears the tag.
+var borne = []string{"add", "synced"}
+
+// seen narrows relations to those that may be seen: of the staff in scope, and followed by them still.
+// A staff member who removed a customer no longer follows; one whom the customer left does.
+func (sc scope) seen(q *gorm.DB) *gorm.DB {
+	if sc.all {
+		return q
+	}
+	return q.Where("relation.staff_id IN ? AND relation.status IN ?", sc.staffIDs, []string{StatusActive, StatusHalf, StatusLeft})
+}
+
+// listCustomers gives one row more than the page holds. Conditions about relations are an uncorrelated
+// subquery, so that the database may begin with whichever side is smaller.
+func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor) ([]model.Customer, error) {
+	q := tx.Model(&model.Customer{})
+	if related, asked := f.relations(tx, sc); asked {
+		q = q.Where("customer.id IN (?)", related.Select("relation.customer_id"))
+	}
+	if f.NamePrefix != "" {
+		q = q.Where("customer.name LIKE ? ESCAPE '!'", like(f.NamePrefix)+"%")
+	}
+	if f.Name != "" {
+		part := "%" + like(f.Name) + "%"
+		remarked := sc.seen(tx.Model(&model.Relation{})).Where("relation.remark LIKE ? ESCAPE '!'", part).Select("relation.customer_id")
+		q = q.Where("(customer.name LIKE ? ESCAPE '!' OR customer.id IN (?))", part, remarked)
+	}
+	if !at.isZero() {
+		q = q.Where("(customer.first_seen_at < ? OR customer.first_seen_at = ? AND customer.id < ?)", at.at, at.at, at.id)
+	}
+	var rows []model.Customer
+	err := q.Order("customer.first_seen_at DESC, customer.id DESC").Limit(f.Limit + 1).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("list customers: %w", err)
+	}
+	return rows, nil
+}
+
+// relations selects the relations that fit; asked is false when nothing is asked of them.
+func (f Filter) relations(tx *gorm.DB, sc scope) (q *gorm.DB, asked bool) {
+	q = sc.seen(tx.Model(&model.Relation{}))
+	asked = !sc.all
+	where := func(wanted bool, cond string, args ...any) {
+		if wanted {
+			q, asked = q.Where(cond, args...), true
+		}
+	}
+	where(f.AccountID != 0, "relation.account_id = ?", f.AccountID)
+	where(len(f.StaffIDs) > 0, "relation.staff_id IN ?", f.StaffIDs)
+	where(f.Status != "", "relation.status = ?", f.Status)
+	where(f.ChannelCodeID != 0, "relation.channel_code_id = ?", f.ChannelCodeID)
+	where(!f.AddedFrom.IsZero(), "relation.added_at >= ?", f.AddedFrom.UTC())
+	where(!f.AddedTo.IsZero(), "relation.added_at < ?", f.AddedTo.UTC())
+	if len(f.TagIDs) > 0 {
+		bearing := tx.Model(&model.TagAssignment{}).Select("relation_id").Where("tag_id IN ? AND sync_state IN ?", f.TagIDs, borne)
+		where(true, "relation.id IN (?)", bearing)
+	}
+	return q, asked
+}
+
+// like escapes what LIKE takes as a pattern; the sign of escape is '!'.
+func like(text string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
+}
+
+// relationsOf gives what a list shows of the relations of some customers, with their tags, in one
+// statement.
+func relationsOf(tx *gorm.DB, sc scope, customerIDs []int64) (map[int64][]ItemRelation, error) {
+	out := map[int64][]ItemRelation{}
+	if len(customerIDs) == 0 {
+		return out, nil
+	}
+	var rows []struct {
+		ItemRelation
+		CustomerID int64
+		TagID      *int64
+	}
+	err := sc.seen(tx.Table("relation")).
+		Select("relation.id, relation.customer_id, relation.account_id, relation.staff_id, staff.name AS staff_name, relation.remark, "+
+			"relation.status, relation.add_way, relation.channel_code_id, relation.added_at, relation.lost_at, tag_assignment.tag_id").
+		Joins("LEFT JOIN staff ON staff.id = relation.staff_id").
+		Joins("LEFT JOIN tag_assignment ON tag_assignment.relation_id = relation.id AND tag_assignment.sync_state IN ?", borne).
+		Where("relation.customer_id IN ?", customerIDs).
+		Order("relation.customer_id, relation.added_at DESC, relation.id DESC, tag_assignment.tag_id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("list relations: %w", err)
+	}
+	for _, r := range rows {
+		list := out[r.CustomerID]
+		if n := len(list); n == 0 || list[n-1].ID != r.ID {
+			list = append(list, r.ItemRelation)
+		}
+		if r.TagID != nil {
+			last := &list[len(list)-1]
+			last.TagIDs = append(last.TagIDs, *r.TagID)
+		}
+		out[r.CustomerID] = list
+	}
+	return out, nil
+}
+
+func visibleCustomer(tx *gorm.DB, sc scope, id int64) (*model.Customer, error) {
+	var c model.Customer
+	q := tx.Where("customer.id = ?", id)
+	if !sc.all {
+		q = q.Where("customer.id IN (?)", sc.seen(tx.Model(&model.Relation{})).Select("relation.customer_id").Where("relation.customer_id = ?", id))
+	}
+	err := q.Take(&c).Error
+	return found(&c, err, "find customer")
+}
+
+func visibleRelations(tx *gorm.DB, sc scope, ids []int64) ([]*model.Relation, error) {
+	var rows []*model.Relation
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	if err := sc.seen(tx.Model(&model.Relation{})).Where("relation.id IN ?", ids).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find relations: %w", err)
+	}
+	return rows, nil
+}
+
+func identitiesOf(tx *gorm.DB, customerID int64) ([]model.Identity, error) {
+	var rows []model.Identity
+	if err := tx.Where("customer_id = ?", customerID).Order("id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find identities: %w", err)
+	}
+	return rows, nil
+}
+
+func detailRelations(tx *gorm.DB, sc scope, customerID int64) ([]DetailRelation, error) {
+	var rows []struct {
+		model.Relation
+		StaffName string
+		TagID     *int64
+	}
+	err := sc.seen(tx.Table("relation")).Select("relation.*, staff.name AS staff_name, tag_assignment.tag_id").
+		Joins("LEFT JOIN staff ON staff.id = relation.staff_id").
+		Joins("LEFT JOIN tag_assignment ON tag_assignment.relation_id = relation.id AND tag_assignment.sync_state IN ?", borne).
+		Where("relation.customer_id = ?", customerID).
+		Order("relation.added_at DESC, relation.id DESC, tag_assignment.tag_id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("find relations: %w", err)
+	}
+	var out []DetailRelation
+	for _, r := range rows {
+		at := slices.IndexFunc(out, func(d DetailRelation) bool { return d.ID == r.ID })
+		if at < 0 {
+			out = append(out, DetailRelation{Relation: r.Relation, StaffName: r.StaffName})
+			at = len(out) - 1
+		}
+		if r.TagID != nil {
+			out[at].TagIDs = append(out[at].TagIDs, *r.TagID)
+		}
+	}
+	return out, nil
+}
+
+// eventsOf gives one row more than the page holds.
+func eventsOf(tx *gorm.DB, sc scope, customerID int64, f TimelineFilter, at cursor) ([]model.Event, error) {
+	q := tx.Where("customer_id = ?", customerID)
+	if !sc.all {
+		q = q.Where("staff_id IN ?", append([]int64{0}, sc.staffIDs...))
+	}
+	if len(f.Kinds) > 0 {
+		q = q.Where("kind IN ?", f.Kinds)
+	}
+	if !at.isZero() {
+		q = q.Where("(occurred_at < ? OR occurred_at = ? AND id < ?)", at.at, at.at, at.id)
+	}
+	var rows []model.Event
+	if err := q.Order("occurred_at DESC, id DESC").Limit(f.Limit + 1).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find events: %w", err)
+	}
+	return rows, nil
+}

@@ -1,0 +1,26 @@
+package staff
+
+import "zhiyin/service/fault"
+
+// What can go wrong at the door. A login that doesn't exist, a wrong password and somebody who may
+// not sign in are answered alike, so that nobody learns which logins exist.
+var (
+	ErrWrongLogin   = fault.New(fault.Unauthenticated, "auth.wrong_login", "账号或密码不正确", "wrong login or password")
+	ErrTooMany      = fault.New(fault.TooMany, "auth.too_many", "尝试次数过多，请稍后再试", "too many attempts; try again later")
+	ErrSessionEnded = fault.New(fault.Unauthenticated, "auth.session_ended", "登录已失效，请重新登录", "the session has ended; sign in again")
+	ErrBusy         = fault.New(fault.Unavailable, "auth.busy", "登录的人较多，请稍后再试", "many people are signing in; try again in a moment")
+)
+
+// What can go wrong with people, roles and tasks.
+var (
+	ErrNotFound        = fault.New(fault.NotFound, "staff.not_found", "没有这位成员", "no such staff member")
+	ErrNoLogin         = fault.New(fault.NotFound, "staff.no_login", "该成员没有登录账号", "this staff member has no login")
+	ErrLoginTaken      = fault.New(fault.Conflict, "staff.login_taken", "登录名已被使用", "the login is taken")
+	ErrInvalid         = fault.New(fault.Invalid, "staff.invalid", "填写有误", "a value is wrong")
+	ErrWeakPassword    = fault.New(fault.Invalid, "staff.weak_password", "密码太弱", "the password is too weak")
+	ErrWrongPassword   = fault.New(fault.Invalid, "staff.wrong_password", "当前密码不正确", "the present password is wrong")
+	ErrUnknownRole     = fault.New(fault.Invalid, "staff.unknown_role", "没有这个角色", "no such role")
+	ErrSessionNotFound = fault.New(fault.NotFound, "staff.session_not_found", "没有这个登录", "no such session")
+	ErrTaskNotFound    = fault.New(fault.NotFound, "staff.task_not_found", "没有这个待办", "no such task")
+	ErrTaskClosed      = fault.New(fault.Conflict, "staff.task_closed", "待办已以另一种方式结束", "the task was closed in another way")
+)

@@ -1,0 +1,68 @@
+package staff
+
+import "slices"
+
+// Scope says whose customers a role sees.
+type Scope int
+
+// The data scopes, from the narrowest.
+const (
+	ScopeOwn         Scope = iota // those one follows
+	ScopeDepartments              // and those followed in departments one leads, and below them
+	ScopeAll
+)
+
+// Role is a set of permissions and a data scope. Its name is data: never rename one.
+type Role struct {
+	Name        string
+	Zh, En      string
+	Scope       Scope
+	Permissions []string
+}
+
+// The names of roles.
+const (
+	RoleAdmin    = "admin"
+	RoleOperator = "operator"
+	RoleManager  = "manager"
+	RoleSales    = "sales"
+	RoleService  = "service"
+	RoleAuditor  = "auditor"
+)
+
+var (
+	reading = []string{
+		"customer.read", "tag.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
+		"cron.read", "account.read", "staff.read", "task.read",
+	}
+	operating = []string{
+		"customer.write", "tag.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
+	}
+	administering = []string{"account.write", "staff.write"}
+	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write"}
+)
+
+// roles is the one table of who may do what.
+var roles = []Role{
+	{RoleAdmin, "管理员", "Administrator", ScopeAll, slices.Concat(reading, operating, administering)},
+	{RoleOperator, "运营", "Operator", ScopeAll, slices.Concat(reading, operating)},
+	{RoleManager, "主管", "Manager", ScopeDepartments, slices.Concat(serving, []string{"channel_code.read", "group.read", "staff.read"})},
+	{RoleSales, "销售", "Sales", ScopeOwn, serving},
+	{RoleService, "客服", "Customer service", ScopeOwn, serving},
+	{RoleAuditor, "审计", "Auditor", ScopeAll, reading},
+}
+
+// Roles lists all roles, from the most powerful.
+func Roles() []Role { return slices.Clone(roles) }
+
+// Permissions lists every permission there is: those of the administrator.
+func Permissions() []string { return slices.Clone(roles[0].Permissions) }
+
+// roleOf finds a role; a name that this version doesn't know gives nothing.
+func roleOf(name string) (Role, bool) {
+	i := slices.IndexFunc(roles, func(r Role) bool { return r.Name == name })
+	if i < 0 {
+		return Role{}, false
+	}
+	return roles[i], true
+}
