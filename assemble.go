@@ -141,9 +141,18 @@ func (p *parts) openRedis() error {
 	} else if p.cfg.Redis.TLS {
 		o.TLSConfig = redisTLS(p.cfg.Redis.Addr)
 	}
+	redis.SetLogger(redisLog{p.log})
 	p.redis = redis.NewClient(o)
 	p.closers = append(p.closers, p.redis.Close)
 	return nil
+}
+
+// redisLog keeps what the Redis client says of failed dials out of sight unless somebody debugs:
+// readiness and the gateway tell that Redis is down.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, "redis: "+fmt.Sprintf(format, v...))
 }
 
 func (p *parts) platform(context.Context) (err error) {

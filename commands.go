@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -235,6 +236,8 @@ func examine(ctx context.Context, cfg config.Config) error {
 	log := slog.New(slog.DiscardHandler)
 	p := &parts{cfg: cfg, log: log, now: clock.System, metrics: prometheus.NewRegistry()}
 	defer p.Close()
+	// What the server has learnt of refused rights it remembers for minutes; the doctor asks afresh.
+	p.cfg.Redis.KeyPrefix += "doctor:" + rand.Text() + ":"
 	d := doctor.Deps{Config: cfg, Now: clock.System}
 	if p.db, d.DBErr = openDatabase(ctx, cfg); d.DBErr == nil {
 		p.closers = append(p.closers, func() error { return model.Close(p.db) })

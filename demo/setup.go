@@ -27,10 +27,10 @@ type world struct {
 		Apps []app  `json:"apps"`
 	} `json:"corps"`
 	MiniApps []struct {
-		AppID    string   `json:"appid"`
-		Name     string   `json:"name"`
-		Secret   string   `json:"secret"`
-		Callback callback `json:"callback"`
+		AppID  string   `json:"appid"`
+		Name   string   `json:"name"`
+		Secret string   `json:"secret"`
+		Push   callback `json:"push"`
 	} `json:"miniapps"`
 }
 
@@ -76,7 +76,7 @@ func connect(ctx context.Context, o Options, control, console *caller) (first bo
 	}
 	if _, err := register(ctx, console, map[string]any{
 		"kind": "miniapp", "name": "shop", "title": mini.Name, "platform_id": mini.AppID,
-		"secret": mini.Secret, "callback_token": mini.Callback.Token, "callback_aes_key": mini.Callback.AESKey,
+		"secret": mini.Secret, "callback_token": mini.Push.Token, "callback_aes_key": mini.Push.AESKey,
 	}); err != nil {
 		return false, err
 	}
@@ -179,9 +179,18 @@ func furnish(ctx context.Context, console *caller) error {
 	if err != nil {
 		return err
 	}
+	var groups page[struct {
+		Tags []named `json:"tags"`
+	}]
+	if err := console.call(ctx, "GET", "/tag-groups?account_id="+id, nil, &groups); err != nil {
+		return err
+	}
+	if len(groups.Items) == 0 || len(groups.Items[0].Tags) < 3 {
+		return errors.New("the simulated company has no tags")
+	}
 	for i, name := range []string{"门店海报", "公众号菜单", "包裹卡"} {
 		code := map[string]any{
-			"account_id": id, "name": name, "source_name": name, "remark_pattern": "{{客户昵称}}-{{渠道}}", "skip_verify": true,
+			"account_id": id, "name": name, "tag_ids": []string{groups.Items[0].Tags[i].ID}, "source_name": name, "remark_pattern": "{{客户昵称}}-{{渠道}}", "skip_verify": true,
 			"staff":   serving[i*len(serving)/3 : (i+1)*len(serving)/3],
 			"welcome": map[string]any{"text": "{{客户昵称}}您好，感谢您通过" + name + "找到我们，我是{{员工姓名}}，随时为您服务。"},
 		}

@@ -83,8 +83,12 @@ func rightRemedy(r wecom.Right) string {
 // address, a proxy that changes queries, and keys that do not match.
 func (d Deps) callback(ctx context.Context, a model.Account) finding {
 	address := strings.TrimSuffix(d.Config.Server.PublicURL, "/") + "/callback/" + a.Kind + "/" + a.Name
-	return finding{"callback address " + address, d.verify(ctx, a, address),
-		"check that server.public_url is right, that zhiyin serve runs behind it, and that the proxy hands on query strings unchanged"}
+	err := d.verify(ctx, a, address)
+	remedy := "check that server.public_url is right, that zhiyin serve runs behind it, and that the proxy hands on query strings unchanged"
+	if errors.Is(err, account.ErrNoCallbackKeys) {
+		remedy = "set the account's callback token and EncodingAESKey (docs/connect-wecom.md)"
+	}
+	return finding{"callback address " + address, err, remedy}
 }
 
 func (d Deps) verify(ctx context.Context, a model.Account, address string) error {

@@ -99,7 +99,7 @@ func (g *Gateway) run(ctx context.Context, a *app, api *endpoint, hide []string,
 	}
 	g.metrics.called(a.account, api.API, err)
 	if err == nil {
-		return nil
+		return nil // a nil *Error would not be a nil error
 	}
 	return err
 }
