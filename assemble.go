@@ -278,10 +278,17 @@ func (p *parts) faces(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if key, err = p.key("cursors"); err != nil {
+		return err
+	}
+	cursors, err := console.NewCursors(key)
+	if err != nil {
+		return err
+	}
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: ids, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Acquisition: p.acquisition,
+			IDs: ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Acquisition: p.acquisition,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Secure: secure,
 		},
 		Door: &console.Door{Staff: p.staff, Secure: secure},

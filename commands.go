@@ -161,6 +161,11 @@ func adminCommand() *cli.Command {
 				},
 				Action: createAccount,
 			},
+			{
+				Name: "sync", Usage: "synchronise an account with the platform in full, and show how far it is",
+				Flags:  []cli.Flag{&cli.StringFlag{Name: "account", Required: true, Usage: "the account's short `NAME`"}},
+				Action: synchronise,
+			},
 		},
 	}
 }

@@ -39,18 +39,20 @@ func (s *Server) accessLog(metrics prometheus.Registerer) gin.HandlerFunc {
 	metrics.MustRegister(seconds)
 	return func(c *gin.Context) {
 		start := time.Now()
+		defer func() { // also when the connection is cut
+			method, route, took := knownMethod(c.Request.Method), c.FullPath(), time.Since(start)
+			if route == "" {
+				route = "none"
+			}
+			seconds.WithLabelValues(method, route, strconv.Itoa(c.Writer.Status())).Observe(took.Seconds())
+			level := slog.LevelDebug
+			if c.Writer.Status() >= 500 {
+				level = slog.LevelWarn
+			}
+			s.log.Log(c.Request.Context(), level, "request", "method", method, "route", route,
+				"status", c.Writer.Status(), "ms", took.Milliseconds())
+		}()
 		c.Next()
-		route, took := c.FullPath(), time.Since(start)
-		if route == "" {
-			route = "none"
-		}
-		seconds.WithLabelValues(knownMethod(c.Request.Method), route, strconv.Itoa(c.Writer.Status())).Observe(took.Seconds())
-		level := slog.LevelDebug
-		if c.Writer.Status() >= 500 {
-			level = slog.LevelWarn
-		}
-		s.log.Log(c.Request.Context(), level, "request", "method", knownMethod(c.Request.Method), "route", route,
-			"status", c.Writer.Status(), "ms", took.Milliseconds())
 	}
 }
 
@@ -63,21 +65,34 @@ func knownMethod(m string) string {
 	return "other"
 }
 
-func (s *Server) recoverPanic(c *gin.Context) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.ErrorContext(c.Request.Context(), "panic in a handler", "panic", p, "stack", string(debug.Stack()))
-			if !c.Writer.Written() {
-				writeProblem(c, plainProblem(c, http.StatusInternalServerError))
+// recoverPanic answers 500 without detail. An answer that has begun can't be taken back: its
+// connection is cut, so that nobody takes half of it for the whole.
+func (s *Server) recoverPanic(metrics prometheus.Registerer) gin.HandlerFunc {
+	panics := prometheus.NewCounter(prometheus.CounterOpts{Name: "zhiyin_http_panics_total", Help: "Requests whose handler panicked."})
+	metrics.MustRegister(panics)
+	return func(c *gin.Context) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
 			}
-			c.Abort()
-		}
-	}()
-	c.Next()
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			panics.Inc()
+			s.log.ErrorContext(c.Request.Context(), "panic in a handler", "panic", p, "stack", string(debug.Stack()))
+			if c.Writer.Written() {
+				panic(http.ErrAbortHandler)
+			}
+			writeProblem(c, plainProblem(c, http.StatusInternalServerError))
+		}()
+		c.Next()
+	}
 }
 
 // securityHeaders keeps answers from being sniffed, framed, cached or leaked by referrer. Scripts
-// come from this server only; the documentation page needs inline styles and data images.
+// come from this server only and never from inside a page; the documentation page needs inline
+// styles and data images.
 func securityHeaders(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -88,10 +103,9 @@ func securityHeaders(c *gin.Context) {
 	c.Next()
 }
 
+// plainProblem is the problem of a status alone.
 func plainProblem(c *gin.Context, status int) *problem.Problem {
-	p := problem.FromHTTP(nil, status, http.StatusText(status)).(*problem.Problem)
-	p.RequestID = logs.RequestID(c.Request.Context())
-	return p
+	return problem.New(c.Request.Context(), status, problem.PrefersEnglish(c.GetHeader("Accept-Language")))
 }
 
 func writeProblem(c *gin.Context, p *problem.Problem) {

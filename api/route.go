@@ -67,7 +67,10 @@ func register[I, O any](f face, method, path string, a access, summary string, h
 		Method: method, Path: f.prefix + path, Summary: summary, Tags: []string{f.tag},
 		OperationID: operationID(method, f.tag+path),
 		Errors:      []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable},
-		Middlewares: huma.Middlewares{f.server.admit(f, a)},
+		Middlewares: huma.Middlewares{f.server.admit(f, a), f.server.legible},
+		// legible has read the body when huma would begin; from then on the connection has no read
+		// limit, because one that runs out ends the request's context in the middle of the work.
+		BodyReadTimeout: -1,
 	}
 	if !a.anyone {
 		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
@@ -92,18 +95,18 @@ func (s *Server) admit(f face, a access) func(huma.Context, func(huma.Context)) 
 	return func(ctx huma.Context, next func(huma.Context)) {
 		c := humagin.Unwrap(ctx)
 		ctx = huma.WithValue(ctx, englishKey{}, problem.PrefersEnglish(ctx.Header("Accept-Language")))
-		ctx = huma.WithContext(ctx, console.WithOrigin(ctx.Context(), f.door.Origin(c.Request, c.ClientIP())))
-		if a.anyone {
-			next(ctx)
-			return
+		limited, cancel := context.WithTimeout(ctx.Context(), requestTime)
+		defer cancel()
+		ctx = huma.WithContext(ctx, console.WithOrigin(limited, f.door.Origin(c.Request, c.ClientIP())))
+		err := f.door.SameSite(c.Request)
+		if err == nil && !a.anyone {
+			ctx, err = f.door.Admit(ctx, c.Request, a.permission)
 		}
-		admitted, err := f.door.Admit(ctx, c.Request, a.permission)
 		if err != nil {
-			p := problem.Of(ctx.Context(), s.log, err, english(ctx.Context()))
-			writeProblem(c, p)
+			writeProblem(c, problem.Of(ctx.Context(), s.log, err, english(ctx.Context())))
 			return
 		}
-		next(admitted)
+		next(ctx)
 	}
 }
 

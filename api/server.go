@@ -13,7 +13,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/swaggest/swgui/v5emb"
 
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
@@ -54,6 +53,8 @@ func init() {
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return problem.FromHTTP(nil, status, msg, errs...)
 	}
+	// Else a second spelling of a name would be taken over without having been validated.
+	huma.ValidateStrictCasing = true
 }
 
 // New puts the faces together.
@@ -63,17 +64,17 @@ func New(d Deps) (*Server, error) {
 	if err := s.engine.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
+	s.engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	s.engine.HandleMethodNotAllowed = true
-	s.engine.Use(s.requestID, s.accessLog(d.Metrics), s.recoverPanic, securityHeaders)
+	s.engine.RedirectTrailingSlash = false // a redirect would follow a forwarding header of anybody's
+	s.engine.Use(s.requestID, s.accessLog(d.Metrics), s.recoverPanic(d.Metrics), securityHeaders)
 	s.engine.NoRoute(func(c *gin.Context) { writeProblem(c, plainProblem(c, http.StatusNotFound)) })
 	s.engine.NoMethod(func(c *gin.Context) { writeProblem(c, plainProblem(c, http.StatusMethodNotAllowed)) })
 
 	s.health(d.Ready)
 	d.Callback.Mount(s.engine)
 	s.consoleRoutes(face{api: s.openAPI(d.Version), prefix: "/api/console", tag: "console", server: s, door: d.Door}, d.Console)
-	docs := gin.WrapH(v5emb.New("知音 API", "/openapi.json", "/docs"))
-	s.engine.GET("/docs", docs)
-	s.engine.GET("/docs/*file", docs)
+	s.docs()
 	return s, nil
 }
 
@@ -83,6 +84,7 @@ func (s *Server) openAPI(version string) huma.API {
 	c.DocsPath = "" // the page is served from the binary, not from somebody's network
 	c.SchemasPath = ""
 	c.CreateHooks = nil // no $schema links in answers
+	c.RejectUnknownQueryParameters = true
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: console.Cookie(false), Description: "会话 Cookie；HTTPS 下名为 __Host-zhiyin · session cookie; __Host-zhiyin over HTTPS"},
 		"bearer":  {Type: "http", Scheme: "bearer", Description: "登录接口返回的 token · the token that sign-in answers"},
@@ -96,12 +98,18 @@ func (s *Server) Handler() http.Handler { return s.engine }
 // Routes is the table of the typed routes with their permissions.
 func (s *Server) Routes() []Route { return s.routes }
 
+// Time limits. A request is given up before its connection is.
+const (
+	requestTime = 30 * time.Second
+	writeTime   = 60 * time.Second
+)
+
 // HTTP wraps the handler in a server whose limits keep slow and greedy clients from hurting others.
 func (s *Server) HTTP(listen string) *http.Server {
 	return &http.Server{
 		Addr: listen, Handler: s.engine,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
-		WriteTimeout: 60 * time.Second, IdleTimeout: 60 * time.Second,
+		WriteTimeout: writeTime, IdleTimeout: 60 * time.Second,
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"zhiyin/service/account"
 	"zhiyin/service/clock"
 	"zhiyin/service/intake"
+	"zhiyin/service/intake/document"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -132,11 +134,14 @@ func (a benchAccount) CallbackKeys(context.Context, string) ([]account.KeySet, *
 	return a.keys, &a.row, nil
 }
 
-// noStore keeps nothing.
+// noStore reads and hashes a message as the inbox does, and keeps nothing.
 type noStore struct{}
 
 // Receive implements callback.Inbox.
-func (noStore) Receive(context.Context, *model.Account, []byte, intake.Meta) error { return nil }
+func (noStore) Receive(_ context.Context, _ *model.Account, message []byte, _ intake.Meta) error {
+	_ = sha256.Sum256(message)
+	return document.Read(message, document.Message, func(_, _ []byte) {})
+}
 
 // measure serves one setting to the load generator for one round.
 func (o CallbackOptions) measure(ctx context.Context, db *gorm.DB, s *setting) (figures, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
 )
 
 // signIn opens a session of the demo's administrator for the caller.
@@ -130,7 +132,7 @@ func firstSync(ctx context.Context, o Options, console *caller) error {
 	if err := console.call(ctx, "POST", "/sync-runs", map[string]string{"account_id": id}, &run); err != nil {
 		return err
 	}
-	bar := newProgress(o.Out, "首次同步 · first synchronisation")
+	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(o.Out), progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false))
 	for run.Status == "running" || run.Status == "" {
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -140,10 +142,14 @@ func firstSync(ctx context.Context, o Options, console *caller) error {
 		if err := console.call(ctx, "GET", "/sync-runs/"+run.ID, nil, &run); err != nil {
 			return err
 		}
-		bar.show(run.Stage, run.Finished, run.Total)
+		bar.ChangeMax64(max(run.Total, 1))
+		bar.Describe("首次同步 · first synchronisation · " + run.Stage)
+		if err := bar.Set64(min(run.Finished, run.Total)); err != nil {
+			return err
+		}
 	}
-	bar.end(fmt.Sprintf("%s: %d read, %d created, %d updated, %d unchanged, %d vanished, %d failed",
-		run.Status, run.Read, run.Created, run.Updated, run.Unchanged, run.Vanished, run.Failed))
+	fmt.Fprintf(o.Out, "\n%s: %d read, %d created, %d updated, %d unchanged, %d vanished, %d failed\n",
+		run.Status, run.Read, run.Created, run.Updated, run.Unchanged, run.Vanished, run.Failed)
 	if run.Status != "done" {
 		return fmt.Errorf("the first synchronisation ended %s: %s", run.Status, run.Error)
 	}

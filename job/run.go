@@ -46,7 +46,12 @@ func (s *Scheduler) run(ctx context.Context, p *planned, t tick) (err error) {
 	if !t.Expires.IsZero() && !s.now().Before(t.Expires) {
 		return s.overtaken(ctx, p, t)
 	}
-	if err := s.inTx(ctx, func(tx *gorm.DB) error { return setRunning(tx, t, s.now()) }); err != nil {
+	doneBefore := false
+	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
+		doneBefore, err = setRunning(tx, t, s.now())
+		return err
+	})
+	if doneBefore || err != nil {
 		return err
 	}
 	finished := false
@@ -89,7 +94,7 @@ func (s *Scheduler) overtaken(ctx context.Context, p *planned, t tick) error {
 		status, err = setOvertaken(tx, t, s.now())
 		return err
 	})
-	if err == nil {
+	if err == nil && status != doneTick {
 		s.runs.WithLabelValues(p.Name, status).Inc()
 		s.log.Error("a tick was overtaken by the next", "job", p.Name, "fire_time", t.FireTime, "status", status)
 	}

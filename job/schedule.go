@@ -55,12 +55,14 @@ func dueTicks(s cron.Schedule, from, now time.Time) (newest []time.Time, before 
 			from = from.Add(time.Duration(before) * a.delay)
 		}
 	}
-	for t := s.Next(from); !t.IsZero() && !t.After(now) && before < 2*mostCounted; t = s.Next(t) {
+	t := s.Next(from)
+	for n := 0; n < 2*mostCounted && !t.IsZero() && !t.After(now); n++ {
 		newest = append(newest, t.UTC())
 		if len(newest) > listedMissed+1 {
 			newest = newest[1:]
 			before++
 		}
+		t = s.Next(t)
 	}
 	return newest, before
 }

@@ -152,7 +152,7 @@ func (s *Scheduler) plant(ctx context.Context, p *planned) (until time.Time, err
 	})
 	if err == nil && missed > 0 {
 		s.runs.WithLabelValues(p.Name, missedTick).Add(float64(missed))
-		s.log.Error("ticks were missed", "job", p.Name, "ticks", missed)
+		s.log.Warn("ticks were missed", "job", p.Name, "ticks", missed)
 	}
 	return until, err
 }

@@ -107,9 +107,13 @@ func findTick(tx *gorm.DB, job string, at time.Time) (*model.CronTick, error) {
 	return &row, tx.Where("job = ? AND fire_time = ?", job, at).Take(&row).Error
 }
 
-func setRunning(tx *gorm.DB, t tick, now time.Time) error {
-	return tx.Exec("UPDATE cron_tick SET status = 'running', started_at = ?, finished_at = NULL, error = '' WHERE job = ? AND fire_time = ?",
-		now, t.Job, t.FireTime).Error
+// setRunning marks a tick as running, unless it has been done: then only the end of its work was lost.
+func setRunning(tx *gorm.DB, t tick, now time.Time) (doneBefore bool, err error) {
+	row, err := findTick(tx, t.Job, t.FireTime)
+	if err != nil || row.Status == doneTick {
+		return row.Status == doneTick, err
+	}
+	return false, tx.Exec("UPDATE cron_tick SET status = 'running', started_at = ?, finished_at = NULL, error = '' WHERE id = ?", now, row.ID).Error
 }
 
 func setEnded(tx *gorm.DB, t tick, status, text string, now time.Time) error {
@@ -122,6 +126,9 @@ func setOvertaken(tx *gorm.DB, t tick, now time.Time) (status string, err error)
 	row, err := findTick(tx, t.Job, t.FireTime)
 	if err != nil {
 		return "", err
+	}
+	if row.Status == doneTick {
+		return doneTick, nil
 	}
 	if row.Status != plantedTick {
 		return failedTick, setEnded(tx, t, failedTick, shortened("did not end before the next tick; "+row.Error), now)

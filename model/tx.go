@@ -24,14 +24,18 @@ func InTx(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 	if h := hooksOf(db); h != nil {
 		return inSavepoint(db, h, fn)
 	}
-	var err error
+	return repeated(ctx, func() error { return once(ctx, db, fn) })
+}
+
+// repeated runs f again when the database asks to.
+func repeated(ctx context.Context, f func() error) (err error) {
 	for try := range maxTries {
 		if try > 0 {
 			if waitErr := sleepJitter(ctx, 10*time.Millisecond<<try); waitErr != nil {
 				return err
 			}
 		}
-		if err = once(ctx, db, fn); err == nil || !IsTransient(err) {
+		if err = f(); err == nil || !IsTransient(err) {
 			return err
 		}
 	}

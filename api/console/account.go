@@ -43,7 +43,7 @@ func (h *Handlers) ListAccounts(ctx context.Context, _ *struct{}) (*Page[Account
 	for i := range rows {
 		items = append(items, h.account(&rows[i]))
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // CreateAccountInput describes a new account.

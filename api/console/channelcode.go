@@ -127,7 +127,7 @@ func (h *Handlers) ListChannelCodes(ctx context.Context, in *ListChannelCodesInp
 	r := h.reader()
 	f := acquisition.CodeFilter{
 		AccountID: r.optional(model.KindAccount, in.AccountID), Search: in.Search, Limit: in.Limit,
-		After: r.after(model.KindChannelCode, in.Cursor),
+		After: r.after(listChannelCode, in.Cursor),
 	}
 	if in.Enabled != "" {
 		enabled := in.Enabled == "true"
@@ -146,7 +146,7 @@ func (h *Handlers) ListChannelCodes(ctx context.Context, in *ListChannelCodesInp
 			return nil, err
 		}
 	}
-	return newPage(items, next(h, model.KindChannelCode, codes, in.Limit, func(c acquisition.Code) int64 { return c.ID })), nil
+	return newPage(h, listChannelCode, items, lastOf(codes, in.Limit, func(c acquisition.Code) int64 { return c.ID }))
 }
 
 // CreateChannelCodeInput is a new channel code.

@@ -5,15 +5,12 @@ package console
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 
 	"zhiyin/job"
 	"zhiyin/model"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
 	"zhiyin/service/customer"
-	"zhiyin/service/fault"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/staff"
@@ -24,6 +21,7 @@ import (
 // Handlers holds the services that the console's routes call.
 type Handlers struct {
 	IDs         model.PublicIDs
+	Cursors     Cursors
 	Accounts    *account.Service
 	Staff       *staff.Service
 	Customers   *customer.Service
@@ -41,7 +39,7 @@ type None struct{}
 
 // IDPath is the id in an address.
 type IDPath struct {
-	ID string `path:"id" doc:"public id" minLength:"26" maxLength:"26"`
+	ID string `path:"id" doc:"public id"`
 }
 
 // PageQuery asks for a page of a list.
@@ -54,43 +52,14 @@ type PageQuery struct {
 type Page[T any] struct {
 	Body struct {
 		Items      []T    `json:"items" doc:"entries of this page" nullable:"false"`
-		NextCursor string `json:"next_cursor,omitempty" doc:"absent on the last page"`
+		NextCursor string `json:"next_cursor,omitempty" doc:"absent when nothing follows"`
 	}
-}
-
-func newPage[T any](items []T, next string) *Page[T] {
-	p := &Page[T]{}
-	if items == nil {
-		items = []T{}
-	}
-	p.Body.Items, p.Body.NextCursor = items, next
-	return p
 }
 
 // One is the answer that holds one thing.
 type One[T any] struct{ Body T }
 
 func one[T any](v T) *One[T] { return &One[T]{v} }
-
-// ErrBadCursor is answered to a cursor that this list did not give.
-var ErrBadCursor = fault.New(fault.Invalid, "bad_cursor", "翻页位置无效，请从第一页开始", "this cursor is not from this list; begin at the first page")
-
-// encodeCursor makes a list's place opaque. Row ids in it are made public ids by the caller's type.
-func encodeCursor(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func decodeCursor(s string, v any) error {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || json.Unmarshal(b, v) != nil {
-		return ErrBadCursor
-	}
-	return nil
-}
 
 // Origin is where a request comes from.
 type Origin struct {

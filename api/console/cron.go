@@ -51,7 +51,7 @@ func (h *Handlers) ListCronJobs(ctx context.Context, _ *struct{}) (*Page[CronJob
 		}
 		items = append(items, j)
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // RunCronJobInput names a job.
@@ -78,7 +78,7 @@ type ListCronRunsInput struct {
 // ListCronRuns lists runs of periodic jobs, newest first.
 func (h *Handlers) ListCronRuns(ctx context.Context, in *ListCronRunsInput) (*Page[CronRun], error) {
 	r := h.reader()
-	before := r.after(model.KindCronTick, in.Cursor)
+	before := r.after(listCronTick, in.Cursor)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -90,5 +90,5 @@ func (h *Handlers) ListCronRuns(ctx context.Context, in *ListCronRunsInput) (*Pa
 	for i := range rows {
 		items = append(items, h.cronRun(&rows[i]))
 	}
-	return newPage(items, h.IDs.Of(model.KindCronTick, nextID)), nil
+	return newPage(h, listCronTick, items, nextID)
 }

@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"zhiyin/model"
@@ -68,14 +70,14 @@ func (h *Handlers) ListCustomers(ctx context.Context, in *ListCustomersInput) (*
 	for _, it := range page.Items {
 		items = append(items, h.listed(it))
 	}
-	return newPage(items, page.Next), nil
+	return newPage(h, listCustomer, items, page.Next)
 }
 
 func (h *Handlers) customerFilter(ctx context.Context, in *ListCustomersInput) (customer.Filter, error) {
 	r := h.reader()
 	f := customer.Filter{
 		Name: in.Name, NamePrefix: in.NamePrefix, Status: in.Status, AddedFrom: in.AddedFrom, AddedTo: in.AddedTo,
-		Cursor: in.Cursor, Limit: in.Limit,
+		Cursor: r.text(listCustomer, in.Cursor), Limit: in.Limit,
 		AccountID: r.optional(model.KindAccount, in.AccountID), StaffIDs: r.all(model.KindStaff, in.StaffID),
 		TagIDs: r.all(model.KindTag, in.TagID), ChannelCodeID: r.optional(model.KindChannelCode, in.ChannelCodeID),
 	}
@@ -86,6 +88,9 @@ func (h *Handlers) customerFilter(ctx context.Context, in *ListCustomersInput) (
 	ids, err := h.Staff.StaffOfDepartment(ctx, department)
 	if err != nil {
 		return f, err
+	}
+	if len(f.StaffIDs) > 0 {
+		ids = slices.DeleteFunc(ids, func(id int64) bool { return !slices.Contains(f.StaffIDs, id) })
 	}
 	f.StaffIDs = append(ids, 0) // nobody in the department means no customer, not every customer
 	return f, nil
@@ -114,7 +119,7 @@ func (h *Handlers) customer(c *model.Customer) Customer {
 type Identity struct {
 	Kind   string `json:"kind" doc:"external_userid, unionid, openid, phone, member_number"`
 	Scope  string `json:"scope,omitempty" doc:"corp id or app id within which the value has meaning"`
-	Value  string `json:"value"`
+	Value  string `json:"value" doc:"a phone number shows only both its ends"`
 	Source string `json:"source"`
 }
 
@@ -136,7 +141,7 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDe
 	}
 	out := CustomerDetail{Customer: h.customer(&d.Customer), Identities: []Identity{}}
 	for _, i := range d.Identities {
-		out.Identities = append(out.Identities, Identity{i.Kind, i.Scope, i.Value, i.Source})
+		out.Identities = append(out.Identities, Identity{i.Kind, i.Scope, shown(i), i.Source})
 	}
 	for _, r := range d.Relations {
 		out.Relations = append(out.Relations, Relation{
@@ -146,6 +151,17 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDe
 		})
 	}
 	return one(out), nil
+}
+
+// shown is the value of an identity as a detail shows it: of a phone number only both ends.
+func shown(i model.Identity) string {
+	if i.Kind != "phone" {
+		return i.Value
+	}
+	if len(i.Value) < 8 {
+		return "****"
+	}
+	return i.Value[:3] + "****" + i.Value[len(i.Value)-4:]
 }
 
 // Event is something that happened to a customer.
@@ -168,11 +184,12 @@ type TimelineInput struct {
 
 // CustomerTimeline lists what happened to a customer, newest first.
 func (h *Handlers) CustomerTimeline(ctx context.Context, in *TimelineInput) (*Page[Event], error) {
-	id, err := h.IDs.Row(model.KindCustomer, in.ID)
-	if err != nil {
-		return nil, err
+	r := h.reader()
+	id, after := r.row(model.KindCustomer, in.ID), r.text(listEvent, in.Cursor)
+	if r.err != nil {
+		return nil, r.err
 	}
-	page, err := h.Customers.Timeline(ctx, ViewerOf(ctx), id, customer.TimelineFilter{Kinds: in.Kind, Cursor: in.Cursor, Limit: in.Limit})
+	page, err := h.Customers.Timeline(ctx, ViewerOf(ctx), id, customer.TimelineFilter{Kinds: in.Kind, Cursor: after, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -183,14 +200,14 @@ func (h *Handlers) CustomerTimeline(ctx context.Context, in *TimelineInput) (*Pa
 			OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Payload: h.publicPayload(e.Payload),
 		})
 	}
-	return newPage(items, page.Next), nil
+	return newPage(h, listEvent, items, page.Next)
 }
 
-// payloadKinds says what the ids in a fact's payload name. An id that is not listed here does not
-// leave the house.
+// payloadKinds says what the ids in a fact's payload name. A field that is called an id and is not
+// listed here does not leave the house.
 var payloadKinds = map[string]model.Kind{
 	"account_id": model.KindAccount, "customer_id": model.KindCustomer, "staff_id": model.KindStaff, "relation_id": model.KindRelation,
-	"channel_code_id": model.KindChannelCode, "group_id": model.KindGroup, "member_id": model.KindGroupMember,
+	"other_id": model.KindCustomer, "channel_code_id": model.KindChannelCode, "group_id": model.KindGroup, "member_id": model.KindGroupMember,
 	"added": model.KindTag, "removed": model.KindTag,
 }
 
@@ -205,7 +222,9 @@ func (h *Handlers) publicPayload(raw string) map[string]any {
 	for name, value := range fields {
 		kind, isID := payloadKinds[name]
 		if !isID {
-			out[name] = value
+			if !strings.HasSuffix(name, "_id") && !strings.HasSuffix(name, "_ids") {
+				out[name] = value
+			}
 			continue
 		}
 		var row int64

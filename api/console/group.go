@@ -42,7 +42,7 @@ func (h *Handlers) ListGroups(ctx context.Context, in *ListGroupsInput) (*Page[G
 	r := h.reader()
 	f := group.Filter{
 		AccountID: r.optional(model.KindAccount, in.AccountID), Search: in.Search, OwnerStaffID: r.optional(model.KindStaff, in.OwnerStaffID),
-		Dismissed: in.Dismissed, After: r.after(model.KindGroup, in.Cursor), Limit: in.Limit,
+		Dismissed: in.Dismissed, After: r.after(listGroup, in.Cursor), Limit: in.Limit,
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -55,7 +55,7 @@ func (h *Handlers) ListGroups(ctx context.Context, in *ListGroupsInput) (*Page[G
 	for i := range rows {
 		items = append(items, h.group(&rows[i]))
 	}
-	return newPage(items, next(h, model.KindGroup, rows, in.Limit, func(g model.CustomerGroup) int64 { return g.ID })), nil
+	return newPage(h, listGroup, items, lastOf(rows, in.Limit, func(g model.CustomerGroup) int64 { return g.ID }))
 }
 
 // GroupMember is somebody's stay in a group.
@@ -111,7 +111,7 @@ type GroupHistoryInput struct {
 // GroupHistory lists who left a group, the latest first.
 func (h *Handlers) GroupHistory(ctx context.Context, in *GroupHistoryInput) (*Page[GroupMember], error) {
 	r := h.reader()
-	id, before := r.row(model.KindGroup, in.ID), r.after(model.KindGroupMember, in.Cursor)
+	id, before := r.row(model.KindGroup, in.ID), r.after(listGroupMember, in.Cursor)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -123,5 +123,5 @@ func (h *Handlers) GroupHistory(ctx context.Context, in *GroupHistoryInput) (*Pa
 	for _, m := range rows {
 		items = append(items, h.groupMember(m))
 	}
-	return newPage(items, next(h, model.KindGroupMember, rows, in.Limit, func(m model.GroupMember) int64 { return m.ID })), nil
+	return newPage(h, listGroupMember, items, lastOf(rows, in.Limit, func(m model.GroupMember) int64 { return m.ID }))
 }

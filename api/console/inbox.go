@@ -43,7 +43,7 @@ type ListInboxInput struct {
 func (h *Handlers) ListInbox(ctx context.Context, in *ListInboxInput) (*Page[InboxMessage], error) {
 	r := h.reader()
 	f := intake.InboxFilter{
-		AccountID: r.optional(model.KindAccount, in.AccountID), State: in.State, Kind: in.Kind, Before: r.after(model.KindInbox, in.Cursor), Limit: in.Limit,
+		AccountID: r.optional(model.KindAccount, in.AccountID), State: in.State, Kind: in.Kind, Before: r.after(listInbox, in.Cursor), Limit: in.Limit,
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -56,7 +56,7 @@ func (h *Handlers) ListInbox(ctx context.Context, in *ListInboxInput) (*Page[Inb
 	for i := range rows {
 		items = append(items, h.inboxMessage(&rows[i]))
 	}
-	return newPage(items, next(h, model.KindInbox, rows, in.Limit, func(m model.Inbox) int64 { return m.ID })), nil
+	return newPage(h, listInbox, items, lastOf(rows, in.Limit, func(m model.Inbox) int64 { return m.ID }))
 }
 
 // InboxContent is a callback with what it said.

@@ -3,10 +3,14 @@ package console
 import (
 	"context"
 	"io"
+	"maps"
+	"mime/multipart"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"zhiyin/api/problem"
 	"zhiyin/model"
 )
 
@@ -41,7 +45,7 @@ type ListMediaInput struct {
 // ListMedia lists an account's files from the newest.
 func (h *Handlers) ListMedia(ctx context.Context, in *ListMediaInput) (*Page[Media], error) {
 	r := h.reader()
-	account, after := r.row(model.KindAccount, in.AccountID), r.after(model.KindMedia, in.Cursor)
+	account, after := r.row(model.KindAccount, in.AccountID), r.after(listMedia, in.Cursor)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -53,7 +57,7 @@ func (h *Handlers) ListMedia(ctx context.Context, in *ListMediaInput) (*Page[Med
 	for i := range rows {
 		items = append(items, h.media(&rows[i]))
 	}
-	return newPage(items, next(h, model.KindMedia, rows, in.Limit, func(m model.Media) int64 { return m.ID })), nil
+	return newPage(h, listMedia, items, lastOf(rows, in.Limit, func(m model.Media) int64 { return m.ID }))
 }
 
 // UploadMediaInput is a file as a form sends it.
@@ -65,17 +69,32 @@ type UploadMediaInput struct {
 	}]
 }
 
-// maxUpload is the platform's largest file.
-const maxUpload = 20 << 20
+// MaxUpload is the platform's largest file in bytes.
+const MaxUpload = 20 << 20
+
+// onlyFields refuses a form that holds anything else.
+func onlyFields(form *multipart.Form, allowed ...string) error {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(form.Value)), maps.Keys(form.File))
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if !slices.Contains(allowed, name) {
+			return problem.ErrInvalid.With("form."+name, "不认识的字段 / unknown field")
+		}
+	}
+	return nil
+}
 
 // UploadMedia keeps a file and gives it to the platform.
 func (h *Handlers) UploadMedia(ctx context.Context, in *UploadMediaInput) (*One[Media], error) {
 	form := in.RawBody.Data()
+	defer form.File.Close()
+	if err := onlyFields(in.RawBody.Form, "account_id", "kind", "file"); err != nil {
+		return nil, err
+	}
 	account, err := h.IDs.Row(model.KindAccount, form.AccountID)
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(form.File, maxUpload+1))
+	content, err := io.ReadAll(io.LimitReader(form.File, MaxUpload+1))
 	if err != nil {
 		return nil, err
 	}

@@ -41,16 +41,22 @@ type Door struct {
 	cross  http.CrossOriginProtection
 }
 
-// Admit returns a context that knows the viewer, or a fault: no valid session, a request from
-// another site, or lacking the permission. An empty permission admits everybody who is signed in.
+// SameSite refuses with ErrCrossSite what a page of another site has made a browser send. Programs
+// prove by the token in their header that they mean it.
+func (d *Door) SameSite(r *http.Request) error {
+	if _, ok := bearer(r); !ok && d.cross.Check(r) != nil {
+		return ErrCrossSite
+	}
+	return nil
+}
+
+// Admit returns a context that knows the viewer, or a fault: no valid session, or lacking the
+// permission. An empty permission admits everybody who is signed in.
 // Rights are read anew for every request.
 func (d *Door) Admit(ctx huma.Context, r *http.Request, permission string) (huma.Context, error) {
-	token, fromCookie := d.token(r)
+	token := d.token(r)
 	if token == "" {
 		return ctx, ErrSignInFirst
-	}
-	if fromCookie && d.cross.Check(r) != nil {
-		return ctx, ErrCrossSite
 	}
 	viewer, err := d.Staff.Authenticate(ctx.Context(), token)
 	if err != nil {
@@ -64,19 +70,22 @@ func (d *Door) Admit(ctx huma.Context, r *http.Request, permission string) (huma
 
 // Origin tells where a request comes from; ip is the client's, as far as proxies are trusted.
 func (d *Door) Origin(r *http.Request, ip string) Origin {
-	token, _ := d.token(r)
-	return Origin{IP: ip, UserAgent: r.UserAgent(), Token: token}
+	return Origin{IP: ip, UserAgent: r.UserAgent(), Token: d.token(r)}
 }
 
-// token reads the session from the Authorization header (programs) or the cookie (browsers). Only
-// a cookie travels without the page's doing, so only it needs the same-site proof.
-func (d *Door) token(r *http.Request) (token string, fromCookie bool) {
-	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return t, false
+// token reads the session from the Authorization header (programs) or the cookie (browsers).
+func (d *Door) token(r *http.Request) string {
+	if token, ok := bearer(r); ok {
+		return token
 	}
 	c, err := r.Cookie(Cookie(d.Secure))
 	if err != nil {
-		return "", false
+		return ""
 	}
-	return c.Value, true
+	return c.Value
+}
+
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return token, strings.EqualFold(scheme, "Bearer")
 }

@@ -102,7 +102,7 @@ func (h *Handlers) ListSessions(ctx context.Context, _ *struct{}) (*Page[Session
 	for _, r := range rows {
 		items = append(items, Session{h.IDs.Of(model.KindSession, r.ID), r.UserAgent, r.CreatedAt, r.SeenAt, r.ExpiresAt, r.ID == v.SessionID})
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // RevokeSession ends one of the viewer's sessions.

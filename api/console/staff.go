@@ -40,7 +40,7 @@ type ListStaffInput struct {
 // ListStaff lists staff.
 func (h *Handlers) ListStaff(ctx context.Context, in *ListStaffInput) (*Page[StaffMember], error) {
 	r := h.reader()
-	f := staff.Filter{Search: in.Search, Gone: in.Gone, After: r.after(model.KindStaff, in.Cursor), Limit: in.Limit}
+	f := staff.Filter{Search: in.Search, Gone: in.Gone, After: r.after(listStaff, in.Cursor), Limit: in.Limit}
 	if in.AccountID != "" {
 		id := r.row(model.KindAccount, in.AccountID)
 		f.AccountID = &id
@@ -64,7 +64,7 @@ func (h *Handlers) ListStaff(ctx context.Context, in *ListStaffInput) (*Page[Sta
 	for i := range rows {
 		items = append(items, h.staffMember(&rows[i], roles[rows[i].ID]))
 	}
-	return newPage(items, next(h, model.KindStaff, rows, in.Limit, func(s model.Staff) int64 { return s.ID })), nil
+	return newPage(h, listStaff, items, lastOf(rows, in.Limit, func(s model.Staff) int64 { return s.ID }))
 }
 
 // CreateStaffInput is a new console user who is no member of a corp.
@@ -148,7 +148,7 @@ func (h *Handlers) ListRoles(ctx context.Context, _ *struct{}) (*Page[Role], err
 	for _, r := range staff.Roles() {
 		items = append(items, Role{r.Name, r.Zh, r.En, append([]string{}, r.Permissions...)})
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // Department is a part of the company.
@@ -177,5 +177,5 @@ func (h *Handlers) ListDepartments(ctx context.Context, in *AccountQuery) (*Page
 	for _, d := range rows {
 		items = append(items, Department{h.IDs.Of(model.KindDepartment, d.ID), h.IDs.Of(model.KindDepartment, rowOf[d.ParentPlatformID]), d.Name, d.Position})
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }

@@ -45,7 +45,7 @@ type ListSyncRunsInput struct {
 // ListSyncRuns lists synchronisations, newest first.
 func (h *Handlers) ListSyncRuns(ctx context.Context, in *ListSyncRunsInput) (*Page[SyncRun], error) {
 	r := h.reader()
-	f := intake.RunFilter{AccountID: r.optional(model.KindAccount, in.AccountID), Before: r.after(model.KindSyncRun, in.Cursor), Limit: in.Limit}
+	f := intake.RunFilter{AccountID: r.optional(model.KindAccount, in.AccountID), Before: r.after(listSyncRun, in.Cursor), Limit: in.Limit}
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -57,7 +57,7 @@ func (h *Handlers) ListSyncRuns(ctx context.Context, in *ListSyncRunsInput) (*Pa
 	for i := range rows {
 		items = append(items, h.syncRun(&rows[i]))
 	}
-	return newPage(items, next(h, model.KindSyncRun, rows, in.Limit, func(r model.SyncRun) int64 { return r.ID })), nil
+	return newPage(h, listSyncRun, items, lastOf(rows, in.Limit, func(r model.SyncRun) int64 { return r.ID }))
 }
 
 // StartSyncInput says which account to synchronise.

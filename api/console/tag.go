@@ -61,7 +61,7 @@ func (h *Handlers) ListTagGroups(ctx context.Context, in *ListTagGroupsInput) (*
 	for i := range groups {
 		items = append(items, h.tagGroup(&groups[i]))
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // CreateTagGroupInput is a new group with its first tags.

@@ -30,12 +30,6 @@ type ListTasksInput struct {
 	Today      bool   `query:"today" doc:"only what is due before the business day ends"`
 }
 
-// taskPlace is where a page of tasks ended.
-type taskPlace struct {
-	DueAt time.Time `json:"d"`
-	ID    string    `json:"i"`
-}
-
 // ListTasks lists tasks of the staff in the viewer's scope, what is due first coming first.
 func (h *Handlers) ListTasks(ctx context.Context, in *ListTasksInput) (*Page[Task], error) {
 	r := h.reader()
@@ -43,17 +37,15 @@ func (h *Handlers) ListTasks(ctx context.Context, in *ListTasksInput) (*Page[Tas
 		StaffID: r.optional(model.KindStaff, in.StaffID), CustomerID: r.optional(model.KindCustomer, in.CustomerID),
 		Status: in.Status, Today: in.Today, Limit: in.Limit,
 	}
-	if in.Cursor != "" {
-		var p taskPlace
-		if err := decodeCursor(in.Cursor, &p); err != nil {
-			return nil, err
-		}
-		f.After = &staff.TaskCursor{DueAt: p.DueAt, ID: r.after(model.KindTask, p.ID)}
-	}
+	place, err := unseal[staff.TaskCursor](r.cursors, listTask, in.Cursor)
+	r.fail(err)
 	if r.err != nil {
 		return nil, r.err
 	}
-	rows, after, err := h.Staff.Tasks(ctx, ViewerOf(ctx), f)
+	if in.Cursor != "" {
+		f.After = &place
+	}
+	rows, end, err := h.Staff.Tasks(ctx, ViewerOf(ctx), f)
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +56,10 @@ func (h *Handlers) ListTasks(ctx context.Context, in *ListTasksInput) (*Page[Tas
 			t.Kind, t.Title, t.Note, t.Status, t.DueAt, t.ClosedAt,
 		})
 	}
-	cursor := ""
-	if after != nil {
-		cursor = encodeCursor(taskPlace{after.DueAt, h.IDs.Of(model.KindTask, after.ID)})
+	if end == nil {
+		return whole(items), nil
 	}
-	return newPage(items, cursor), nil
+	return newPage(h, listTask, items, *end)
 }
 
 // CloseTaskInput says how a task ended.

@@ -26,7 +26,7 @@ type Attachment struct {
 	Page        string `json:"page,omitempty"`
 }
 
-func (w WelcomeContent) input(r *idReader) acquisition.WelcomeContent {
+func (w WelcomeContent) input(r *reader) acquisition.WelcomeContent {
 	out := acquisition.WelcomeContent{Text: w.Text}
 	for _, a := range w.Attachments {
 		out.Attachments = append(out.Attachments, acquisition.Attachment{
@@ -96,7 +96,7 @@ func (h *Handlers) ListWelcomes(ctx context.Context, in *AccountQuery) (*Page[We
 			return nil, err
 		}
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // SaveWelcomeInput is a welcome message and whom it is for.

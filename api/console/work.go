@@ -34,7 +34,7 @@ type ListWorkInput struct {
 // ListWork lists works, newest first.
 func (h *Handlers) ListWork(ctx context.Context, in *ListWorkInput) (*Page[Work], error) {
 	r := h.reader()
-	before := r.after(model.KindWork, in.Cursor)
+	before := r.after(listWork, in.Cursor)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -49,7 +49,7 @@ func (h *Handlers) ListWork(ctx context.Context, in *ListWorkInput) (*Page[Work]
 			w.LastError, w.FinishedAt, w.CreatedAt,
 		})
 	}
-	return newPage(items, h.IDs.Of(model.KindWork, nextID)), nil
+	return newPage(h, listWork, items, nextID)
 }
 
 // WorkCount is how many works of a kind are in a state.
@@ -72,7 +72,7 @@ func (h *Handlers) WorkStats(ctx context.Context, _ *struct{}) (*Page[WorkCount]
 	for _, s := range stats {
 		items = append(items, WorkCount{s.Kind, s.State, s.Count, s.Oldest, s.Waiting.Seconds(), s.Handled})
 	}
-	return newPage(items, ""), nil
+	return whole(items), nil
 }
 
 // ReplayWork makes a dead or cancelled work ready again.

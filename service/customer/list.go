@@ -27,15 +27,14 @@ type Filter struct {
 	Name, NamePrefix string
 	AccountID        int64
 	// StaffIDs: followed by one of them. Of a department, give the ids of its staff.
-	StaffIDs       []int64
-	TagIDs         []int64 // bears at least one of them
-	Status         string  // of the relation
-	ChannelCodeID  int64
-	AddedFrom      time.Time // inclusive
-	AddedTo        time.Time // exclusive
-	Cursor         string    // of the page before; empty: the first page
-	Limit          int       // 0: DefaultPage; at most MaxPage
-	WithoutRelated bool      // leave Item.Relations empty
+	StaffIDs      []int64
+	TagIDs        []int64 // bears at least one of them
+	Status        string  // of the relation
+	ChannelCodeID int64
+	AddedFrom     time.Time // inclusive
+	AddedTo       time.Time // exclusive
+	Cursor        string    // of the page before; empty: the first page
+	Limit         int       // 0: DefaultPage; at most MaxPage
 }
 
 // Item is one customer of a list.
@@ -100,11 +99,9 @@ func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, e
 		rows = rows[:f.Limit]
 		page.Next = cursor{rows[f.Limit-1].FirstSeenAt, rows[f.Limit-1].ID}.String()
 	}
-	var byCustomer map[int64][]ItemRelation
-	if !f.WithoutRelated {
-		if byCustomer, err = relationsOf(db, sc, rowIDs(rows)); err != nil {
-			return nil, err
-		}
+	byCustomer, err := relationsOf(db, sc, rowIDs(rows))
+	if err != nil {
+		return nil, err
 	}
 	page.Items = make([]Item, len(rows))
 	for i, r := range rows {

@@ -23,12 +23,6 @@ func relationOf(tx *gorm.DB, accountID, staffID int64, externalUserID string) (*
 	return found(&r, err, "find relation")
 }
 
-func relationByID(tx *gorm.DB, id int64) (*model.Relation, error) {
-	var r model.Relation
-	err := tx.Where("id = ?", id).Take(&r).Error
-	return found(&r, err, "find relation")
-}
-
 // found turns an absent row into ErrNotFound.
 func found[Row any](row *Row, err error, what string) (*Row, error) {
 	switch {

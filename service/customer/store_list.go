@@ -23,10 +23,14 @@ func (sc scope) seen(q *gorm.DB) *gorm.DB {
 }
 
 // listCustomers gives one row more than the page holds. Conditions about relations are an uncorrelated
-// subquery, so that the database may begin with whichever side is smaller.
+// subquery, so that the database may begin with whichever side is smaller; but when nearly all
+// relations fit, customers are walked in order, asking of each, until the page is full.
 func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor) ([]model.Customer, error) {
 	q := tx.Model(&model.Customer{})
-	if related, asked := f.relations(tx, sc); asked {
+	switch related, asked := f.relations(tx, sc); {
+	case asked && sc.all && f.broad():
+		q = q.Where("EXISTS (?)", related.Select("1").Where("relation.customer_id = customer.id"))
+	case asked:
 		q = q.Where("customer.id IN (?)", related.Select("relation.customer_id"))
 	}
 	if f.NamePrefix != "" {
@@ -38,7 +42,7 @@ func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor) ([]model.Customer
 		q = q.Where("(customer.name LIKE ? ESCAPE '!' OR customer.id IN (?))", part, remarked)
 	}
 	if !at.isZero() {
-		q = q.Where("(customer.first_seen_at < ? OR customer.first_seen_at = ? AND customer.id < ?)", at.at, at.at, at.id)
+		q = q.Where("customer.first_seen_at <= ? AND (customer.first_seen_at < ? OR customer.id < ?)", at.at, at.at, at.id)
 	}
 	var rows []model.Customer
 	err := q.Order("customer.first_seen_at DESC, customer.id DESC").Limit(f.Limit + 1).Find(&rows).Error
@@ -46,6 +50,12 @@ func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor) ([]model.Customer
 		return nil, fmt.Errorf("list customers: %w", err)
 	}
 	return rows, nil
+}
+
+// broad tells whether most relations of the house may fit.
+func (f Filter) broad() bool {
+	return len(f.StaffIDs)+len(f.TagIDs) == 0 && f.ChannelCodeID == 0 && f.AddedFrom.IsZero() && f.AddedTo.IsZero() &&
+		(f.Status == "" || f.Status == StatusActive)
 }
 
 // relations selects the relations that fit; asked is false when nothing is asked of them.
@@ -178,7 +188,7 @@ func eventsOf(tx *gorm.DB, sc scope, customerID int64, f TimelineFilter, at curs
 		q = q.Where("kind IN ?", f.Kinds)
 	}
 	if !at.isZero() {
-		q = q.Where("(occurred_at < ? OR occurred_at = ? AND id < ?)", at.at, at.at, at.id)
+		q = q.Where("occurred_at <= ? AND (occurred_at < ? OR id < ?)", at.at, at.at, at.id)
 	}
 	var rows []model.Event
 	if err := q.Order("occurred_at DESC, id DESC").Limit(f.Limit + 1).Find(&rows).Error; err != nil {

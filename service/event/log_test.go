@@ -1,7 +1,10 @@
-package event_test
+package event
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,32 +13,46 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/clock"
-	"zhiyin/service/event"
 	"zhiyin/service/work"
 )
 
-var noon = time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC)
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func added(relation int64, at time.Time) event.CustomerAdded {
-	return event.CustomerAdded{
-		RelationFact: event.RelationFact{AccountID: 1, CustomerID: 7, StaffID: 3, RelationID: relation, Source: event.SourceCallback, At: at},
-		AddWay:       1, State: "s",
-	}
+func added(relation int64, second int) CustomerAdded {
+	return CustomerAdded{RelationFact: RelationFact{
+		CustomerID: relation, RelationID: relation, Source: SourceSync, At: noon.Add(time.Duration(second) * time.Second),
+	}}
 }
 
-func TestRecordOnceAndTellSubscribers(t *testing.T) {
-	db := modeltest.DB(t)
-	q := work.New(db, clock.NewFake(noon).Now)
-	log := event.New(q, clock.NewFake(noon).Now)
-	nothing := func(context.Context, event.Recorded) error { return nil }
-	log.Subscribe("journey", nothing, event.KindCustomerAdded, event.KindCustomerLeft)
-	log.Subscribe("tagging", nothing, event.KindCustomerAdded)
+func newLog(db *gorm.DB) *Log {
+	l := New(work.New(db, clock.System), clock.System)
+	l.Subscribe("journey", func(context.Context, Recorded) error { return nil }, KindCustomerAdded)
+	return l
+}
 
-	for i, want := range []int{1, 0} {
+func TestRecordTellsWhatIsNew(t *testing.T) {
+	db := modeltest.DB(t)
+	l := newLog(db)
+	left := CustomerLeft{RelationFact{CustomerID: 1, RelationID: 1, At: noon.Add(9 * time.Second), Since: noon}}
+	later := left
+	later.At = noon.Add(20 * time.Second) // the same ending, noticed again
+	steps := []struct {
+		facts []Fact
+		want  []bool
+	}{
+		{[]Fact{added(1, 0)}, []bool{true}},
+		{[]Fact{added(1, 0)}, []bool{false}},
+		{[]Fact{added(1, 0), added(1, 1), added(2, 0), added(2, 0)}, []bool{false, true, true, false}},
+		{[]Fact{left, later}, []bool{true, false}},
+		{[]Fact{later}, []bool{false}},
+		{[]Fact{SamePersonFound{CustomerID: 4, OtherID: 5, At: noon}, SamePersonFound{CustomerID: 5, OtherID: 4, At: noon}}, []bool{true, false}},
+		{nil, nil},
+	}
+	for i, step := range steps {
 		err := model.InTx(t.Context(), db, func(tx *gorm.DB) error {
-			n, err := log.Record(tx, added(5, noon))
-			if n != want {
-				t.Errorf("recording %d: %d new facts, want %d", i, n, want)
+			got, err := l.RecordEach(tx, step.facts...)
+			if fmt.Sprint(got) != fmt.Sprint(step.want) {
+				t.Errorf("step %d: got %v, want %v", i, got, step.want)
 			}
 			return err
 		})
@@ -43,53 +60,76 @@ func TestRecordOnceAndTellSubscribers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := modeltest.Count[model.Event](t, db); n != 1 {
-		t.Errorf("%d events", n)
+	if n := modeltest.Count[model.Event](t, db); n != 5 {
+		t.Errorf("got %d events, want 5", n)
 	}
 	var works []model.Work
-	db.Order("kind").Find(&works)
-	if len(works) != 2 || works[0].Kind != "event.journey" || works[1].Kind != "event.tagging" {
-		t.Fatalf("got works %+v", works)
+	if err := db.Order("id").Find(&works).Error; err != nil {
+		t.Fatal(err)
 	}
-	if works[0].OrderKey != "event.journey:customer:7" {
-		t.Errorf("order key %q", works[0].OrderKey)
+	if len(works) != 3 {
+		t.Fatalf("the subscriber has %d works, want one for each of 3 facts", len(works))
+	}
+	for _, w := range works {
+		var told Recorded
+		if err := json.Unmarshal([]byte(w.Payload), &told); err != nil {
+			t.Fatal(err)
+		}
+		var row model.Event
+		if err := db.Where("id = ?", told.ID).Take(&row).Error; err != nil || row.Kind != told.Kind || row.CustomerID != told.CustomerID {
+			t.Errorf("told of %+v, the row is %+v, %v", told, row, err)
+		}
 	}
 }
 
-func TestRecordedExactlyWhenTheTransactionIs(t *testing.T) {
+// TestRecordSideBySide has several record the same facts at once: each is new for exactly one.
+func TestRecordSideBySide(t *testing.T) {
 	db := modeltest.DB(t)
-	q := work.New(db, clock.NewFake(noon).Now)
-	log := event.New(q, clock.NewFake(noon).Now)
-	log.Subscribe("journey", func(context.Context, event.Recorded) error { return nil }, event.KindCustomerAdded)
-	model.InTx(t.Context(), db, func(tx *gorm.DB) error {
-		if _, err := log.Record(tx, added(5, noon)); err != nil {
-			t.Error(err)
-		}
-		return context.Canceled
-	})
-	if modeltest.Count[model.Event](t, db) != 0 || modeltest.Count[model.Work](t, db) != 0 {
-		t.Error("a fact outlived its transaction")
+	l := newLog(db)
+	var facts []Fact
+	for i := range 60 {
+		facts = append(facts, added(int64(i+1), 0))
 	}
-}
-
-func TestKeysTellFactsApart(t *testing.T) {
-	r := event.RelationFact{AccountID: 1, CustomerID: 7, StaffID: 3, RelationID: 5, At: noon}
-	m := event.MembershipFact{AccountID: 1, GroupID: 2, MemberID: 5, At: noon}
-	facts := []event.Fact{
-		added(5, noon), added(5, noon.Add(time.Second)), added(6, noon),
-		event.CustomerHalfAdded{RelationFact: r}, event.CustomerDeletedByStaff{RelationFact: r}, event.CustomerLeft{RelationFact: r},
-		event.TagChanged{RelationFact: r, ChangeKey: "a"}, event.TagChanged{RelationFact: r, ChangeKey: "b"},
-		event.GroupJoined{MembershipFact: m}, event.GroupLeft{MembershipFact: m},
+	var mu sync.Mutex
+	news := make([]int, len(facts))
+	var wg sync.WaitGroup
+	for w := range 6 {
+		wg.Go(func() {
+			mine := facts[w*5 : 30+w*5]
+			var isNew []bool
+			var err error
+			for range 20 {
+				err = model.InTx(context.Background(), db, func(tx *gorm.DB) (err error) {
+					isNew, err = l.RecordEach(tx, mine...)
+					return err
+				})
+				if err == nil || !model.IsTransient(err) {
+					break
+				}
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i, n := range isNew {
+				if n {
+					news[w*5+i]++
+				}
+			}
+		})
 	}
-	seen := map[string]bool{}
-	for _, f := range facts {
-		a := f.About()
-		if seen[a.Key] {
-			t.Errorf("%s: key %q is taken", a.Kind, a.Key)
+	wg.Wait()
+	for i := range 55 {
+		if news[i] != 1 {
+			t.Errorf("fact %d was new for %d, want 1", i, news[i])
 		}
-		seen[a.Key] = true
-		if a.Kind == "" || a.AccountID != 1 || a.At.IsZero() {
-			t.Errorf("incomplete: %+v", a)
-		}
+	}
+	if n := modeltest.Count[model.Event](t, db); n != 55 {
+		t.Errorf("got %d events, want 55", n)
+	}
+	if n := modeltest.Count[model.Work](t, db); n != 55 {
+		t.Errorf("got %d works, want 55", n)
 	}
 }

@@ -134,7 +134,8 @@ func New(d Deps) *Service {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	s.commit = model.NewGroupCommit(d.DB, maxCommit, commits, s.store)
+	// One commit at a time: two side by side are half as large each and cost more together.
+	s.commit = model.NewGroupStatement(d.DB, maxCommit, 1, s.store)
 	work.Handle(d.Queue, workEvent, eventPolicy, s.handle)
 	work.Handle(d.Queue, workSync, syncPolicy, s.synchronise)
 	return s

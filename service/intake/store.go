@@ -15,7 +15,7 @@ import (
 
 // insertArrivals is one statement for all, written by hand: through GORM's reflection it would cost
 // more than the database does. It tells how many rows were not there before.
-func insertArrivals(tx *gorm.DB, batch []arrival) (added int, err error) {
+func insertArrivals(db *gorm.DB, batch []arrival) (added int, err error) {
 	// In one order everywhere, so that two replicas with the same messages don't lock each other.
 	slices.SortFunc(batch, func(a, b arrival) int { return bytes.Compare(a.digest[:], b.digest[:]) })
 	const row = "(?,?,?,?,?,?,'new','',?,0,NULL)"
@@ -30,13 +30,13 @@ func insertArrivals(tx *gorm.DB, batch []arrival) (added int, err error) {
 		q.WriteString(row)
 		args = append(args, a.accountID, a.digest[:], a.kind, a.body, a.stale, a.lane, a.at)
 	}
-	if model.IsSQLite(tx) {
+	if model.IsSQLite(db) {
 		q.WriteString(" ON CONFLICT DO NOTHING")
 	} else {
 		// INSERT IGNORE would also let pass what does not fit a column.
 		q.WriteString(" ON DUPLICATE KEY UPDATE id=id")
 	}
-	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, q.String(), args...)
+	res, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, q.String(), args...)
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,8 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/event"
+	"zhiyin/service/tag"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -462,6 +464,11 @@ func BenchmarkSync(b *testing.B) {
 	for b.Loop() {
 		h := open(b)
 		company(h.platform, 100, 100)
+		for _, c := range h.platform.customers {
+			c.Relations[0].TagIDs = []string{"et2", "et3"}
+		}
+		h.platform.tags[0].Tags = append(h.platform.tags[0].Tags, wecom.Tag{ID: "et3", Name: "银"})
+		h.tags = tag.New(h.db, event.New(h.queue, h.now), h.queue, h.now, nil, func(string) tag.Platform { return nil })
 		h.platform.before = func(string, int) error { time.Sleep(100 * time.Millisecond); return nil }
 		began := time.Now()
 		run := h.synchronised()

@@ -2,6 +2,7 @@ package tag
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -90,7 +91,7 @@ func TestOldReadingOfTagsChangesNothing(t *testing.T) {
 }
 
 func TestReadingsOfTagsInAnyOrder(t *testing.T) {
-	h, _, ids := tagged(t)
+	h, _, _ := tagged(t)
 	p := func(name string) string { return *h.tagNamed(name).PlatformID }
 	readings := [][]string{{p("普通")}, {p("普通"), p("VIP")}, {p("VIP"), p("钻石")}, {p("钻石")}}
 	for k, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {3, 0, 2, 1}} {
@@ -106,7 +107,6 @@ func TestReadingsOfTagsInAnyOrder(t *testing.T) {
 		}
 		wants(t, "borne", h.borne(r), []string{"钻石"})
 	}
-	_ = ids
 }
 
 func TestMarkFailures(t *testing.T) {
@@ -169,7 +169,8 @@ func TestMarkWaitsForItsTag(t *testing.T) {
 	r := h.relations[0]
 	g := h.group("等级", "VIP")
 	h.assign(r, []int64{g.Tags[0].ID}, nil)
-	h.platform.fail = map[string][]error{"add": {refused(-1, wecom.ClassBusy)}}
+	busy := refused(-1, wecom.ClassBusy)
+	h.platform.fail = map[string][]error{"add": {busy, busy}}
 	if errs := h.work(1); len(errs) == 0 {
 		t.Fatal("nothing waits")
 	}
@@ -258,6 +259,43 @@ func TestManyAssignAtOnce(t *testing.T) {
 	got := h.borne(r)
 	if !slices.Contains(got, "VIP") || !slices.Contains(got, "钻石") {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestPageOfTagsTakesFewStatements holds the cost of a page of 100 relations with five tags each.
+func TestPageOfTagsTakesFewStatements(t *testing.T) {
+	h := newHouse(t)
+	h.platform.admin("等级", "1", "2", "3", "4", "5")
+	h.refreshAll()
+	var page []RelationTags
+	for i := range 100 {
+		r := &model.Relation{AccountID: h.acct.ID, StaffID: 1, CustomerID: int64(1000 + i), ExternalUserID: fmt.Sprintf("wmP%d", i), Status: "active", AddedAt: noon}
+		modeltest.Create(t, h.db, r)
+		page = append(page, RelationTags{Relation: r})
+		for _, name := range []string{"1", "2", "3", "4", "5"} {
+			page[i].PlatformTagIDs = append(page[i].PlatformTagIDs, h.platform.tagID(name))
+		}
+	}
+	var n int
+	count := func(*gorm.DB) { n++ }
+	cb := h.db.Callback()
+	for _, err := range []error{
+		cb.Create().Before("gorm:create").Register("test:count", count), cb.Query().Before("gorm:query").Register("test:count", count),
+		cb.Update().Before("gorm:update").Register("test:count", count), cb.Delete().Before("gorm:delete").Register("test:count", count),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{6, 3} { // new, unchanged
+		n = 0
+		h.apply(page...)
+		if n > want {
+			t.Errorf("took %d statements, want at most %d", n, want)
+		}
+	}
+	if got := modeltest.Count[model.TagAssignment](t, h.db, "sync_state = ?", Synced); got != 500 {
+		t.Errorf("got %d assignments, want 500", got)
 	}
 }
 

@@ -22,7 +22,7 @@ type relationRef struct {
 }
 
 // tagWait is how long a mark waits for its tag to be made at the platform.
-const tagWait = 10 * time.Second
+const tagWait = 5 * time.Second
 
 // sourcePlatform is the source of a change that the platform forced on us.
 const sourcePlatform = "platform"

@@ -2,7 +2,6 @@ package work
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -95,34 +94,39 @@ func (c *claimer) claim(lane, n int) (rows []model.Work, cl claim, left bool, er
 	now, began := c.w.now(), time.Now()
 	cl = claim{token: newToken(), until: now.Add(c.w.o.Lease)}
 	chosen, err := call(c.w, "look", func(ctx context.Context) (choice, error) {
-		return c.w.choose(c.w.db.WithContext(ctx), lane, n, now, c.places[lane])
+		// Twice as many as wanted: others look at the same works at the same moment.
+		return c.w.choose(c.w.db.WithContext(ctx), lane, 2*n, now, c.places[lane])
 	})
 	if err != nil {
 		return nil, cl, false, err
 	}
 	c.places[lane] = chosen.next
 	c.sayUnknown(chosen.unknown)
-	if len(chosen.ids) == 0 {
+	if len(chosen.works) == 0 {
 		if chosen.pages > 1 { // thousands wait that can't be done now: looking at them must not be all we do
 			c.rest = min(c.rest+10*time.Since(began), 10*c.w.o.Poll)
 		}
 		return nil, cl, chosen.left, nil
 	}
-	cl.ids = chosen.ids
+	for _, w := range chosen.works {
+		cl.ids = append(cl.ids, w.ID)
+	}
 	rows, err = call(c.w, "claim", func(ctx context.Context) (rows []model.Work, err error) {
 		err = model.InTx(ctx, c.w.db, func(tx *gorm.DB) (err error) {
-			rows, err = take(tx, cl.ids, cl.token, c.w.o.Owner, now, cl.until)
+			rows, err = take(tx, cl.ids, n, cl.token, c.w.o.Owner, now, cl.until)
 			return err
 		})
 		return rows, err
 	})
-	Dbg[0].Add(1); Dbg[1].Add(int64(len(cl.ids))); Dbg[2].Add(int64(len(rows)))
-	if len(rows)==0 { Dbg[3].Add(1) }
 	if err != nil {
 		c.doubt(cl) // the commit may have gone through
 		return nil, cl, false, err
 	}
-	return rows, cl, chosen.left, nil
+	if len(rows) == 0 { // others have them all: go on behind them
+		last := chosen.works[len(chosen.works)-1]
+		c.places[lane] = place{last.RunAt, last.ID}
+	}
+	return rows, cl, chosen.left || len(rows) == n && len(cl.ids) > n, nil
 }
 
 // doubt remembers a claim that may stand although nobody works on it.
@@ -163,7 +167,7 @@ func (c *claimer) sayUnknown(kinds []string) {
 
 // choice is which works to try to claim next.
 type choice struct {
-	ids     []int64
+	works   []candidate
 	unknown []string // kinds that were seen and can't be done here
 	left    bool     // more may be due
 	next    place    // where the next look begins
@@ -186,8 +190,8 @@ func (w *Worker) choose(db *gorm.DB, lane, n int, now time.Time, from place) (ch
 			return ch, err
 		}
 		ch.unknown = append(ch.unknown, unknown...)
-		ch.ids = append(ch.ids, free[:min(len(free), n-len(ch.ids))]...)
-		if len(ch.ids) == n {
+		ch.works = append(ch.works, free[:min(len(free), n-len(ch.works))]...)
+		if len(ch.works) == n {
 			ch.left = true // and the next look begins at the front again
 			return ch, nil
 		}
@@ -203,7 +207,7 @@ func (w *Worker) choose(db *gorm.DB, lane, n int, now time.Time, from place) (ch
 }
 
 // free lists the works of a page that can be done here and whose turn it is, at most one per order key.
-func (w *Worker) free(db *gorm.DB, page []candidate) (ids []int64, unknown []string, err error) {
+func (w *Worker) free(db *gorm.DB, page []candidate) (free []candidate, unknown []string, err error) {
 	var keys []string
 	for _, c := range page {
 		if c.OrderKey != "" && w.knows(c.Kind) {
@@ -221,10 +225,10 @@ func (w *Worker) free(db *gorm.DB, page []candidate) (ids []int64, unknown []str
 		case !w.knows(c.Kind):
 			unknown = append(unknown, c.Kind)
 		case c.OrderKey == "" || first[c.OrderKey] == c.ID:
-			ids = append(ids, c.ID)
+			free = append(free, c)
 		}
 	}
-	return ids, unknown, nil
+	return free, unknown, nil
 }
 
 // pause waits for d or until ctx ends.
@@ -239,5 +243,3 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	}
 }
-
-var Dbg [4]atomic.Int64

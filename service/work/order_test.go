@@ -175,7 +175,7 @@ func TestUniqueRunningKey(t *testing.T) {
 	}
 	free := enqueueOne(t, q, Item{Kind: "a", Payload: note{}})
 	claimAll := func() int {
-		rows, err := take(q.db, append(ids, free), newToken(), "w", noon, noon.Add(time.Hour))
+		rows, err := take(q.db, append(ids, free), 10, newToken(), "w", noon, noon.Add(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -84,22 +85,33 @@ func heads(db *gorm.DB, keys []string) (map[string]int64, error) {
 	return first, err
 }
 
-// unlocked locks those of the works that meet the condition and leaves out what another transaction
-// holds, so that one that hangs holds up no other. Nothing rests on it: TiDB locks nothing here,
+// unlocked locks up to most of the works that meet the condition and leaves out what another
+// transaction holds, so that one that hangs holds up no other. Nothing rests on it: TiDB locks nothing here,
 // and whoever asks guards the write that follows.
-func unlocked(tx *gorm.DB, ids []int64, cond string, args ...any) (free []int64, err error) {
+func unlocked(tx *gorm.DB, ids []int64, most int, cond string, args ...any) (free []int64, err error) {
 	query := tx.Model(&model.Work{}).Where("id IN ?", ids).Where(cond, args...)
 	if !model.IsSQLite(tx) {
 		query = query.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate, Options: clause.LockingOptionsSkipLocked})
 	}
-	return free, query.Order("id").Pluck("id", &free).Error
+	return free, query.Order("id").Limit(most).Pluck("id", &free).Error
 }
 
-// take leases those of the works that are still free and reads back which they were. The unique
-// running_key leaves out a work whose order key is already being worked on, whatever was read before.
-func take(tx *gorm.DB, ids []int64, token, owner string, now, until time.Time) (rows []model.Work, err error) {
-	if ids, err = unlocked(tx, ids, "state = 'ready' AND run_at <= ?", now); err != nil || len(ids) == 0 {
-		return nil, err
+// take leases up to n of the works, the first ones if they are still free, and reads back which they
+// were. The unique running_key leaves out a work whose order key is being worked on already,
+// whatever was read before.
+func take(tx *gorm.DB, among []int64, n int, token, owner string, now, until time.Time) (rows []model.Work, err error) {
+	var ids []int64
+	for part := range slices.Chunk(among, n) {
+		free, err := unlocked(tx, part, n-len(ids), "state = 'ready' AND run_at <= ?", now)
+		if err != nil {
+			return nil, err
+		}
+		if ids = append(ids, free...); len(ids) == n {
+			break
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	err = tx.Exec(model.UpdateIgnore(tx)+` work SET state = 'leased', running_key = NULLIF(order_key, ''),
 		attempts = attempts + 1, fence = fence + 1, lease_token = ?, lease_owner = ?, lease_until = ?
@@ -145,7 +157,7 @@ func markEnded(tx *gorm.DB, g grip, state, reason string, now time.Time) (int64,
 
 // extend prolongs leases and tells which; one that was lost stays lost.
 func extend(tx *gorm.DB, grips []grip, until time.Time) (ids []int64, err error) {
-	if ids, err = unlocked(tx, idsOf(grips), "state = 'leased'"); err != nil || len(ids) == 0 {
+	if ids, err = unlocked(tx, idsOf(grips), len(grips), "state = 'leased'"); err != nil || len(ids) == 0 {
 		return nil, err
 	}
 	cond, args := held(grips)
@@ -183,7 +195,7 @@ func rescue(db *gorm.DB, now time.Time, after int64) (ids []int64, err error) {
 	}
 	return ids, model.InTx(db.Statement.Context, db, func(tx *gorm.DB) error {
 		const over = "state = 'leased' AND lease_until < ?"
-		free, err := unlocked(tx, ids, over, now)
+		free, err := unlocked(tx, ids, len(ids), over, now)
 		if err != nil || len(free) == 0 {
 			return err
 		}

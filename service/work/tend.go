@@ -19,7 +19,7 @@ func (w *Worker) tend(ctx context.Context) {
 	defer tick.Stop()
 	answered := make(chan struct{}, 1)
 	answered <- struct{}{}
-	var extended time.Time
+	var extended, extendedAt time.Time // by this machine and by the clock, which may jump
 	var h health
 	for {
 		select {
@@ -33,9 +33,9 @@ func (w *Worker) tend(ctx context.Context) {
 		default:
 			continue // the last question is still open
 		}
-		due := time.Since(extended) >= w.o.Lease/3-every
+		due := time.Since(extended) >= w.o.Lease/3-every || w.now().Sub(extendedAt) >= w.o.Lease/3-every
 		if due {
-			extended = time.Now()
+			extended, extendedAt = time.Now(), w.now()
 		}
 		w.calls.Go(func() {
 			h.note(w, "tending leases", w.tendOnce(due))

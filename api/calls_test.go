@@ -1,0 +1,202 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+
+	"zhiyin/model"
+)
+
+// call is one valid use of a route in a fresh company, by the administrator.
+type call struct {
+	kind  model.Kind // of the id in the path
+	row   int64
+	query string
+	body  func(c *company) map[string]any
+	want  int // for the administrator; 0: 200
+	// hidden is the id of the same kind that sales may not see.
+	hidden int64
+}
+
+func with(m map[string]any) func(*company) map[string]any {
+	return func(*company) map[string]any { return m }
+}
+
+// calls has a line for every route; a route without one fails the build.
+var calls = map[string]call{
+	"POST /sign-in":            {body: with(map[string]any{"login": "nobody", "password": "wrong"}), want: 401},
+	"POST /sign-out":           {want: 204},
+	"GET /me":                  {},
+	"PUT /me/password":         {body: with(map[string]any{"current": "not this", "new": "another long password"}), want: 404}, // has no login
+	"GET /me/sessions":         {},
+	"DELETE /me/sessions/{id}": {kind: model.KindSession, row: 1 << 40, want: 404},
+	"GET /accounts":            {},
+	"POST /accounts":           {body: with(newAccount)},
+	"PUT /accounts/{id}":       {kind: model.KindAccount, row: acme, body: with(map[string]any{"title": "甲"})},
+	"PUT /accounts/{id}/callback-keys": {kind: model.KindAccount, row: acme, want: 204, body: with(map[string]any{
+		"callback_token": "abc", "callback_aes_key": callbackAESKey, "old_valid_hours": 1,
+	})},
+	"GET /accounts/{id}/welcome-statistics": {kind: model.KindAccount, row: acme, query: "from=2026-11-01&to=2026-11-22"},
+
+	"GET /staff":              {},
+	"POST /staff":             {body: with(map[string]any{"login": "new.person", "name": "新人", "password": "a long enough phrase", "roles": []string{"sales"}})},
+	"PUT /staff/{id}/roles":   {kind: model.KindStaff, row: newcomerID, want: 204, body: with(map[string]any{"roles": []string{"auditor"}})},
+	"PUT /staff/{id}/login":   {kind: model.KindStaff, row: newcomerID, want: 204, body: with(map[string]any{"login": "newcomer", "password": "a long enough phrase"})},
+	"PUT /staff/{id}/enabled": {kind: model.KindStaff, row: newcomerID, want: 204, body: with(map[string]any{"enabled": false})},
+	"GET /roles":              {},
+	"GET /departments":        {query: "account_id={acme}"},
+	"GET /tasks":              {},
+	"PUT /tasks/{id}/status":  {kind: model.KindTask, row: ownTask, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
+
+	"GET /customers":             {},
+	"GET /customers/{id}":        {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /customers/{id}/events": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"PUT /relations/{id}/note":   {kind: model.KindRelation, row: ownRelation, hidden: careRelation, want: 204, body: with(map[string]any{"remark": "老客户"})},
+	"POST /relations/tags": {want: 204, body: func(c *company) map[string]any {
+		return map[string]any{"relation_ids": []string{c.ids.Of(model.KindRelation, ownRelation)}, "add": []string{c.ids.Of(model.KindTag, tagB)}}
+	}},
+
+	"GET /tag-groups":            {},
+	"POST /tag-groups":           {body: ofAcme(map[string]any{"name": "新组", "tags": []string{"一"}})},
+	"PUT /tag-groups/{id}":       {kind: model.KindTagGroup, row: tagGroup, want: 204, body: with(map[string]any{"name": "级别"})},
+	"DELETE /tag-groups/{id}":    {kind: model.KindTagGroup, row: tagGroup, want: 204},
+	"POST /tag-groups/{id}/tags": {kind: model.KindTagGroup, row: tagGroup, body: with(map[string]any{"name": "新标签"})},
+	"PUT /tags/{id}":             {kind: model.KindTag, row: tagB, want: 204, body: with(map[string]any{"name": "一般"})},
+	"DELETE /tags/{id}":          {kind: model.KindTag, row: tagB, want: 204},
+
+	"GET /channel-codes":                 {},
+	"POST /channel-codes":                {body: func(c *company) map[string]any { return ofAcme(codeSettings(c))(c) }},
+	"GET /channel-codes/{id}":            {kind: model.KindChannelCode, row: codeID},
+	"PUT /channel-codes/{id}":            {kind: model.KindChannelCode, row: codeID, body: codeSettings},
+	"PUT /channel-codes/{id}/enabled":    {kind: model.KindChannelCode, row: codeID, want: 204, body: with(map[string]any{"enabled": false})},
+	"DELETE /channel-codes/{id}":         {kind: model.KindChannelCode, row: codeID, want: 204},
+	"POST /channel-codes/{id}/push":      {kind: model.KindChannelCode, row: codeID, want: 204},
+	"GET /channel-codes/{id}/statistics": {kind: model.KindChannelCode, row: codeID, query: "from=2026-11-01&to=2026-11-22"},
+
+	"GET /welcomes":           {query: "account_id={acme}"},
+	"PUT /welcomes":           {body: ofAcme(map[string]any{"scope": "default", "text": "您好", "enabled": true})},
+	"DELETE /welcomes/{id}":   {kind: model.KindWelcome, row: welcomeID, want: 204},
+	"GET /media":              {query: "account_id={acme}"},
+	"POST /media":             {}, // a form: see requestOf
+	"GET /media/{id}/content": {kind: model.KindMedia, row: mediaID},
+	"DELETE /media/{id}":      {kind: model.KindMedia, row: mediaID, want: 204},
+
+	"GET /groups":              {},
+	"GET /groups/{id}":         {kind: model.KindGroup, row: ownGroup, hidden: careGroup},
+	"GET /groups/{id}/history": {kind: model.KindGroup, row: ownGroup, hidden: careGroup},
+
+	"GET /sync-runs":              {},
+	"POST /sync-runs":             {body: ofAcme(map[string]any{}), want: 409}, // one runs
+	"GET /sync-runs/{id}":         {kind: model.KindSyncRun, row: runID},
+	"POST /sync-runs/{id}/cancel": {kind: model.KindSyncRun, row: runID, want: 204},
+	"GET /inbox":                  {},
+	"GET /inbox/{id}":             {kind: model.KindInbox, row: inboxID},
+	"POST /inbox/{id}/replay":     {kind: model.KindInbox, row: inboxID, want: 204},
+	"POST /inbox/replay":          {body: with(map[string]any{"state": "failed"})},
+	"GET /work":                   {},
+	"GET /work/stats":             {},
+	"POST /work/{id}/replay":      {kind: model.KindWork, row: workID, want: 204},
+	"POST /work/{id}/cancel":      {kind: model.KindWork, row: liveWorkID, want: 204},
+	"GET /cron-jobs":              {},
+	"POST /cron-jobs/{name}/run":  {},
+	"GET /cron-runs":              {},
+}
+
+var newAccount = map[string]any{
+	"kind": "wecom", "name": "third", "title": "丙公司", "platform_id": "ww0000000000000003", "agent_id": 1, "secret": "0123456789abcdef0123",
+}
+
+// ofAcme adds the account to a body.
+func ofAcme(m map[string]any) func(*company) map[string]any {
+	return func(c *company) map[string]any {
+		out := map[string]any{"account_id": c.ids.Of(model.KindAccount, acme)}
+		for k, v := range m {
+			out[k] = v
+		}
+		return out
+	}
+}
+
+func codeSettings(c *company) map[string]any {
+	return map[string]any{
+		"name": "新门店", "staff": []any{map[string]any{
+			"staff_id": c.ids.Of(model.KindStaff, salesID), "daily_limit": 5,
+			"shifts": []any{map[string]any{"weekdays": []int{1, 2}, "from": 540, "to": 1080}},
+		}},
+		"tag_ids": []string{c.ids.Of(model.KindTag, tagA)}, "welcome": map[string]any{"text": "您好 {{客户昵称}}"},
+	}
+}
+
+// name is a route without the prefix that all share.
+func (r Route) name() string { return r.Method + " " + strings.TrimPrefix(r.Path, "/api/console") }
+
+// eachRoute runs f for every route of the table with its line among the calls.
+func (c *company) eachRoute(f func(r Route, k call)) {
+	c.t.Helper()
+	for _, r := range c.server.Routes() {
+		k, ok := calls[r.name()]
+		if !ok {
+			c.t.Errorf("%s has no line in the table of calls: no test knows how it is used", r.name())
+			continue
+		}
+		f(r, k)
+	}
+}
+
+// requestOf is the valid request of a route.
+func (c *company) requestOf(r Route, k call) request {
+	c.t.Helper()
+	q := c.requestFor(r, k, c.ids.Of(k.kind, k.row))
+	if r.name() == "POST /media" {
+		q.body, q.header = form(c.t, map[string]string{"account_id": c.ids.Of(model.KindAccount, acme), "kind": "image"}, smallPicture())
+	} else if k.body != nil {
+		q.body = k.body(c)
+	}
+	return q
+}
+
+func (c *company) requestFor(r Route, k call, id string) request {
+	path := strings.NewReplacer("{id}", id, "{name}", "session.prune").Replace(r.Path)
+	if k.query != "" {
+		path += "?" + strings.ReplaceAll(k.query, "{acme}", c.ids.Of(model.KindAccount, acme))
+	}
+	return request{method: r.Method, path: path}
+}
+
+func (k call) status() int {
+	if k.want == 0 {
+		return http.StatusOK
+	}
+	return k.want
+}
+
+func form(t testing.TB, fields map[string]string, file []byte) ([]byte, http.Header) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for name, value := range fields {
+		if err := w.WriteField(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part := must(w.CreateFormFile("file", "a.png"))(t)
+	if _, err := part.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), http.Header{"Content-Type": {w.FormDataContentType()}}
+}
+
+func decode[T any](t testing.TB, b []byte) (v T) {
+	t.Helper()
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatalf("%v: %q", err, head(string(b)))
+	}
+	return v
+}

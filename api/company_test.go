@@ -1,0 +1,252 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/png"
+	"slices"
+	"testing"
+	"time"
+
+	"zhiyin/model"
+	"zhiyin/model/modeltest"
+	"zhiyin/service/account"
+	"zhiyin/service/event"
+	"zhiyin/service/staff"
+)
+
+// base is where the row ids of the company begin: large enough to be recognised wherever they turn up.
+const base = 81_726_354_000
+
+// Row ids of the company. One corp has the departments 总部 > 销售部, and 客服部; the other corp has
+// one staff member.
+const (
+	acme = base + iota // accounts
+	rival
+	headOffice // departments
+	salesDept
+	careDept
+	adminID // staff
+	operatorID
+	managerID
+	salesID
+	serviceID
+	auditorID
+	newcomerID // no role
+	rivalID
+	ownCustomer // of sales
+	careCustomer
+	rivalCustomer
+	ownRelation
+	careRelation
+	rivalRelation
+	tagGroup
+	tagA
+	tagB
+	rivalTagGroup
+	rivalTag
+	codeID
+	welcomeID
+	mediaID
+	ownGroup
+	careGroup
+	rivalGroup
+	memberID
+	goneMemberID
+	inboxID
+	workID
+	liveWorkID
+	tickID
+	runID
+	ownTask
+	careTask
+	partID
+)
+
+// secrets are what no answer and no log may ever hold.
+const (
+	platformSecret = "SecretCanary-platform-000001"
+	callbackToken  = "TokenCanary0000000000001"
+	callbackAESKey = "AESKeyCanary0000000000000000000000000000001"
+	payloadCanary  = "PayloadCanary"
+)
+
+// company is a replica with people of every role and things of everybody's.
+type company struct {
+	*replica
+	dsn    string
+	tokens map[string]string // by role; "" for somebody without one
+}
+
+var roleNames = []string{staff.RoleAdmin, staff.RoleOperator, staff.RoleManager, staff.RoleSales, staff.RoleService, staff.RoleAuditor}
+
+func newCompany(t testing.TB) *company { return newCompanyWith(t, options{}) }
+
+func newCompanyWith(t testing.TB, o options) *company {
+	t.Helper()
+	dsn := modeltest.DSN(t)
+	c := &company{replica: newReplica(t, dsn, o), dsn: dsn, tokens: map[string]string{}}
+	c.found()
+	for i, role := range roleNames {
+		c.tokens[role] = c.session(adminID + int64(i))
+	}
+	c.tokens[""] = c.session(newcomerID)
+	return c
+}
+
+// found writes the company's rows, in one transaction because SQLite syncs each.
+func (c *company) found() {
+	c.t.Helper()
+	var rows []any
+	rows = append(rows, c.accounts()...)
+	rows = append(rows, people()...)
+	rows = append(rows, customers()...)
+	rows = append(rows, things()...)
+	tx := c.db.Begin()
+	modeltest.Create(c.t, tx, rows...)
+	if _, err := c.events.Record(tx, facts()...); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := tx.Commit().Error; err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// accounts makes real sealed credentials, by way of the capability, under row ids of ours.
+func (c *company) accounts() []any {
+	c.t.Helper()
+	s := must(account.New(c.db, c.clock.Now, bytes.Repeat([]byte("k"), 32)))(c.t)
+	var rows []any
+	for i, in := range []account.CreateInput{
+		{Kind: account.KindWeCom, Name: "acme", Title: "甲公司", PlatformID: "ww0000000000000001", AgentID: 1000002},
+		{Kind: account.KindWeCom, Name: "rival", Title: "乙公司", PlatformID: "ww0000000000000002", AgentID: 1000003},
+	} {
+		in.Secret, in.CallbackToken, in.CallbackAESKey = platformSecret, callbackToken, callbackAESKey
+		row := must(s.Create(context.Background(), in))(c.t)
+		if err := c.db.Delete(&model.Account{}, "id = ?", row.ID).Error; err != nil {
+			c.t.Fatal(err)
+		}
+		row.ID = acme + int64(i)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func people() []any {
+	member := func(id, account int64, userid string) *model.Staff {
+		return &model.Staff{ID: id, AccountID: account, UserID: userid, Name: "成员" + userid, PlatformStatus: 1, CreatedAt: noon, UpdatedAt: noon}
+	}
+	rows := []any{
+		&model.Department{ID: headOffice, AccountID: acme, PlatformID: 1, Name: "总部", CreatedAt: noon, UpdatedAt: noon},
+		&model.Department{ID: salesDept, AccountID: acme, PlatformID: 2, ParentPlatformID: 1, Name: "销售部", CreatedAt: noon, UpdatedAt: noon},
+		&model.Department{ID: careDept, AccountID: acme, PlatformID: 3, ParentPlatformID: 1, Name: "客服部", CreatedAt: noon, UpdatedAt: noon},
+		member(adminID, 0, "admin"), member(operatorID, 0, "operator"), member(managerID, acme, "manager"), member(salesID, acme, "sales"),
+		member(serviceID, acme, "service"), member(auditorID, 0, "auditor"), member(newcomerID, 0, "newcomer"), member(rivalID, rival, "rival"),
+		&model.StaffDepartment{StaffID: managerID, DepartmentID: salesDept, IsLeader: true},
+		&model.StaffDepartment{StaffID: salesID, DepartmentID: salesDept},
+		&model.StaffDepartment{StaffID: serviceID, DepartmentID: careDept},
+	}
+	for i, role := range roleNames {
+		rows = append(rows, &model.StaffRole{StaffID: adminID + int64(i), Role: role, CreatedAt: noon})
+	}
+	return rows
+}
+
+func customers() []any {
+	var rows []any
+	for i, c := range []struct {
+		account, staff int64
+		name           string
+	}{{acme, salesID, "王小明"}, {acme, serviceID, "李小红"}, {rival, rivalID, "赵小刚"}} {
+		id := int64(i)
+		rows = append(rows,
+			&model.Customer{ID: ownCustomer + id, Name: c.name, FirstSeenAt: noon.Add(-time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon},
+			&model.Identity{CustomerID: ownCustomer + id, Kind: "external_userid", Scope: "corp", Value: "wm" + c.name, Source: "wecom", CreatedAt: noon},
+			&model.Identity{CustomerID: ownCustomer + id, Kind: "phone", Value: "1380013800" + string(rune('0'+i)), Source: "wecom", CreatedAt: noon},
+			&model.Relation{
+				ID: ownRelation + id, AccountID: c.account, StaffID: c.staff, CustomerID: ownCustomer + id, ExternalUserID: "wm" + c.name,
+				Status: "active", AddedAt: noon, RemarkState: "synced", DescriptionState: "synced", Fingerprint: []byte{}, ChannelCodeID: codeID, CreatedAt: noon, UpdatedAt: noon,
+			},
+			&model.CustomerGroup{
+				ID: ownGroup + id, AccountID: c.account, ChatID: "wr" + c.name, Name: c.name + "的群", OwnerStaffID: c.staff, FoundedAt: noon, CreatedAt: noon, UpdatedAt: noon,
+			},
+		)
+	}
+	for i, person := range []int64{salesID, serviceID} {
+		id := int64(i)
+		rows = append(rows, &model.Task{
+			ID: ownTask + id, StaffID: person, CustomerID: ownCustomer + id, Kind: "welcome.missed", DedupeKey: string(rune('a' + i)),
+			Title: "打个招呼", Status: "open", DueAt: noon, CreatedAt: noon, UpdatedAt: noon,
+		})
+	}
+	left := noon.Add(-time.Minute)
+	return append(rows,
+		&model.GroupMember{ID: memberID, GroupID: ownGroup, UserID: "wm1", Kind: "external", CustomerID: ownCustomer, JoinedAt: noon, CreatedAt: noon, UpdatedAt: noon},
+		&model.GroupMember{ID: goneMemberID, GroupID: ownGroup, UserID: "wm2", Kind: "external", CustomerID: careCustomer, JoinedAt: noon.Add(-time.Hour), LeftAt: &left, CreatedAt: noon, UpdatedAt: noon},
+	)
+}
+
+func things() []any {
+	text := func(s string) *string { return &s }
+	picture, digest := smallPicture(), bytes.Repeat([]byte{7}, 32)
+	return []any{
+		&model.TagGroup{ID: tagGroup, AccountID: acme, PlatformID: text("etG1"), Name: "等级", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.Tag{ID: tagA, AccountID: acme, GroupID: tagGroup, PlatformID: text("et1"), Name: "重要", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.Tag{ID: tagB, AccountID: acme, GroupID: tagGroup, PlatformID: text("et2"), Name: "普通", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.TagGroup{ID: rivalTagGroup, AccountID: rival, PlatformID: text("etG2"), Name: "乙等级", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.Tag{ID: rivalTag, AccountID: rival, GroupID: rivalTagGroup, PlatformID: text("et3"), Name: "乙重要", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.TagAssignment{TagID: tagA, RelationID: ownRelation, CustomerID: ownCustomer, Source: "wecom", SyncState: "synced", KnownAt: noon, CreatedAt: noon, UpdatedAt: noon},
+		&model.ChannelCode{ID: codeID, AccountID: acme, Name: "门店", State: "st1", Enabled: true, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
+		&model.ChannelCodeStaff{ChannelCodeID: codeID, StaffID: salesID},
+		&model.ChannelCodeTag{ChannelCodeID: codeID, TagID: tagA},
+		&model.ChannelCodeDay{ChannelCodeID: codeID, StaffID: salesID, Day: "2026-11-22", Added: 3, Lost: 1},
+		&model.Welcome{ID: welcomeID, AccountID: acme, Scope: "default", Text: "您好 {{客户昵称}}", Attachments: "[]", Enabled: true, CreatedAt: noon, UpdatedAt: noon},
+		&model.Media{ID: mediaID, AccountID: acme, Kind: "image", Name: "a.png", MIME: "image/png", Size: int64(len(picture)), SHA256: digest, CreatedAt: noon, UpdatedAt: noon},
+		&model.MediaContent{MediaID: mediaID, Part: 0, Content: picture},
+		&model.Inbox{ID: inboxID, AccountID: acme, Digest: digest, Kind: "change_external_contact", Body: []byte("<xml><A>1</A></xml>"), State: "failed", Error: "could not be read", ReceivedAt: noon},
+		&model.Work{ID: workID, Kind: "welcome.send", Payload: `{"code":"` + payloadCanary + `"}`, State: "dead", RunAt: noon, LeaseToken: payloadCanary, LastError: "platform said 41050", FinishedAt: &noonRow, CreatedAt: noon},
+		&model.Work{ID: liveWorkID, Kind: "welcome.send", Payload: `{"code":"` + payloadCanary + `"}`, State: "ready", RunAt: noon, CreatedAt: noon},
+		&model.CronTick{ID: tickID, Job: "session.prune", FireTime: noon, Status: "done", Trigger: "clock", CreatedAt: noon},
+		&model.SyncRun{ID: runID, AccountID: acme, RunningAccountID: idPointer(acme), Status: "running", Trigger: "clock", Stage: "customers", StartedAt: noon, UpdatedAt: noon},
+		&model.SyncPart{ID: partID, RunID: runID, Stage: "customers", PartKey: "sales", Status: "failed", Error: "-1", UpdatedAt: noon},
+	}
+}
+
+var noonRow = noon
+
+func idPointer(id int64) *int64 { return &id }
+
+func smallPicture() []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 4, 4))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// facts is one of every kind, about the customer of sales.
+func facts() []event.Fact {
+	r := event.RelationFact{AccountID: acme, CustomerID: ownCustomer, StaffID: salesID, RelationID: ownRelation, Source: event.SourceCallback, At: noon}
+	m := event.MembershipFact{AccountID: acme, GroupID: ownGroup, MemberID: memberID, CustomerID: ownCustomer, StaffID: salesID, Source: event.SourceCallback, At: noon}
+	return []event.Fact{
+		event.CustomerAdded{RelationFact: r, AddWay: 1, State: "st1", ChannelCodeID: codeID},
+		event.CustomerHalfAdded{RelationFact: r, ChannelCodeID: codeID},
+		event.CustomerDeletedByStaff{RelationFact: r},
+		event.CustomerLeft{RelationFact: r},
+		event.TagChanged{RelationFact: r, Added: []int64{tagA}, Removed: []int64{tagB}, ChangeKey: "1"},
+		event.SamePersonFound{AccountID: acme, CustomerID: ownCustomer, OtherID: careCustomer, Source: event.SourceSync, At: noon},
+		event.GroupJoined{MembershipFact: m, JoinScene: 3},
+		event.GroupLeft{MembershipFact: m, QuitScene: 1},
+	}
+}
+
+// holds tells whether a role has a permission, by the one table.
+func holds(role, permission string) bool {
+	for _, r := range staff.Roles() {
+		if r.Name == role {
+			return permission == "" || slices.Contains(r.Permissions, permission)
+		}
+	}
+	return permission == ""
+}

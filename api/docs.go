@@ -1,0 +1,42 @@
+package api
+
+import (
+	"bytes"
+	"embed"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/swaggest/swgui/v5emb"
+)
+
+//go:embed docs
+var docsPage embed.FS
+
+// docs serves a page that shows the OpenAPI document, all of it from the binary. The page and the
+// script that starts it are ours, because those of the library have scripts inside the page, which
+// the content policy refuses.
+func (s *Server) docs() {
+	assets := gin.WrapH(v5emb.New("", "", "/docs"))
+	s.engine.GET("/docs", ownFile("index.html"))
+	s.engine.GET("/docs/*file", func(c *gin.Context) {
+		switch c.Param("file") {
+		case "/":
+			ownFile("index.html")(c)
+		case "/start.js":
+			ownFile("start.js")(c)
+		default:
+			assets(c)
+		}
+	})
+}
+
+func ownFile(name string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		content, err := docsPage.ReadFile("docs/" + name)
+		if err != nil {
+			panic(err) // it is in the binary
+		}
+		http.ServeContent(c.Writer, c.Request, name, time.Time{}, bytes.NewReader(content))
+	}
+}

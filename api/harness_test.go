@@ -1,0 +1,244 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"gorm.io/gorm"
+
+	"zhiyin/api/callback"
+	"zhiyin/api/console"
+	"zhiyin/job"
+	"zhiyin/logs"
+	"zhiyin/model"
+	"zhiyin/model/modeltest"
+	"zhiyin/service/account"
+	"zhiyin/service/acquisition"
+	"zhiyin/service/clock"
+	"zhiyin/service/customer"
+	"zhiyin/service/event"
+	"zhiyin/service/group"
+	"zhiyin/service/intake"
+	"zhiyin/service/staff"
+	"zhiyin/service/tag"
+	"zhiyin/service/work"
+	"zhiyin/wecom"
+)
+
+var noon = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
+
+// replica is one whole server: every service over a real database, and a platform that is out of reach.
+type replica struct {
+	t       testing.TB
+	db      *gorm.DB
+	clock   *clock.Fake
+	ids     model.PublicIDs
+	staff   *staff.Service
+	events  *event.Log
+	server  *Server
+	handler http.Handler
+	metrics *prometheus.Registry
+	logs    *safeBuffer
+}
+
+// options is what a test wants otherwise.
+type options struct {
+	secure  bool
+	proxies []string
+	ready   []Check
+}
+
+func newReplica(t testing.TB, dsn string, o options) *replica {
+	t.Helper()
+	r := &replica{t: t, db: modeltest.Open(t, dsn), clock: clock.NewFake(noon), metrics: prometheus.NewRegistry(), logs: &safeBuffer{}}
+	log := logs.New(r.logs, "text", "debug")
+	now, key := r.clock.Now, bytes.Repeat([]byte("k"), 32)
+	r.ids = must(model.NewPublicIDs(key))(t)
+	gateway := must(wecom.New(wecom.Config{
+		Now: now, Logger: log,
+		Accounts: func(context.Context, string) (wecom.Credential, error) {
+			return wecom.Credential{}, errors.New("the platform is out of reach in this test")
+		},
+	}))(t)
+	t.Cleanup(func() { gateway.Close() })
+	zone := must(time.LoadLocation("Asia/Shanghai"))(t)
+
+	accounts := must(account.New(r.db, now, key))(t)
+	queue := work.New(r.db, now)
+	r.events = event.New(queue, now)
+	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
+	customers := customer.New(r.db, r.events, queue, now, r.staff, func(a string) customer.Contacts { return gateway.Corp(a) })
+	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
+	codes := must(acquisition.New(acquisition.Deps{
+		DB: r.db, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Tags: tags, Remarks: customers,
+		Corp: func(a string) acquisition.Platform { return gateway.Corp(a) },
+	}))(t)
+	groups := group.New(r.db, r.events, now, r.staff, func(a string) group.Platform { return gateway.Corp(a) })
+	inbox := intake.New(intake.Deps{
+		DB: r.db, Queue: queue, Now: now, Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Acquisition: codes,
+		Groups: groups, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
+	})
+	scheduler := must(job.New(r.db, queue, now, zone, log, nil))(t)
+	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
+		t.Fatal(err)
+	}
+	r.server = must(New(Deps{
+		Console: &console.Handlers{
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags,
+			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure,
+		},
+		Door:     &console.Door{Staff: r.staff, Secure: o.secure},
+		Callback: callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
+		Ready:    o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,
+	}))(t)
+	r.handler = r.server.Handler()
+	return r
+}
+
+func idleJobs() job.Deps {
+	idle := func(context.Context) error { return nil }
+	return job.Deps{
+		WorkPrune: idle, CronWatch: idle, CronPrune: idle, SessionPrune: idle, InboxPrune: idle, MediaRenew: idle, ChannelCodePush: idle,
+		ChannelCodeOrphans: idle, WelcomeSweep: idle, SyncFull: idle, SyncSchedule: "0 3 * * *", CallbackIPsRefresh: idle,
+	}
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// session signs somebody in without the cost of a password, and gives the token.
+func (r *replica) session(staffID int64) string {
+	r.t.Helper()
+	token := rand.Text()
+	hash := sha256.Sum256([]byte(token))
+	now := r.clock.Now()
+	modeltest.Create(r.t, r.db, &model.Session{
+		StaffID: staffID, TokenHash: hash[:], Face: staff.FaceConsole, UserAgent: "test", SeenAt: now, ExpiresAt: now.Add(24 * time.Hour), CreatedAt: now,
+	})
+	return token
+}
+
+// request is one HTTP request as a test wants it.
+type request struct {
+	method, path string
+	token        string // as a bearer
+	body         any    // string and []byte as they are, else JSON
+	header       http.Header
+	remote       string
+}
+
+func (r *replica) do(q request) *httptest.ResponseRecorder {
+	r.t.Helper()
+	req := httptest.NewRequest(q.method, q.path, q.reader(r.t))
+	q.dress(req)
+	rec := httptest.NewRecorder()
+	r.handler.ServeHTTP(rec, req)
+	return rec
+}
+
+func (q request) reader(t testing.TB) io.Reader {
+	switch b := q.body.(type) {
+	case nil:
+		return nil
+	case string:
+		return strings.NewReader(b)
+	case []byte:
+		return bytes.NewReader(b)
+	}
+	b, err := json.Marshal(q.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(b)
+}
+
+func (q request) dress(req *http.Request) {
+	if q.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if q.token != "" {
+		req.Header.Set("Authorization", "Bearer "+q.token)
+	}
+	for name, values := range q.header {
+		req.Header[name] = values
+	}
+	if q.remote != "" {
+		req.RemoteAddr = q.remote
+	}
+}
+
+// problemOf reads an answer that must be a problem document of this status and code.
+func problemOf(t testing.TB, what string, rec *httptest.ResponseRecorder, status int, code string) doc {
+	t.Helper()
+	var p doc
+	if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {
+		t.Fatalf("%s: got %d and no JSON: %q", what, rec.Code, head(rec.Body.String()))
+	}
+	if ct := rec.Header().Get("Content-Type"); ct != "application/problem+json" {
+		t.Errorf("%s: content type %q", what, ct)
+	}
+	if rec.Code != status || p.Status != status || p.Code != code && code != "" {
+		t.Errorf("%s: got %d %+v, want %d %s", what, rec.Code, p, status, code)
+	}
+	if p.Code == "" || p.Title == "" || p.RequestID == "" || p.RequestID != rec.Header().Get("X-Request-ID") {
+		t.Errorf("%s: a problem needs code, title and the request's id: %+v", what, p)
+	}
+	return p
+}
+
+// doc is a problem document as clients read it.
+type doc struct {
+	Status    int
+	Code      string
+	Title     string
+	RequestID string `json:"request_id"`
+	Fields    []struct{ Name, Reason string }
+}
+
+func head(s string) string {
+	if len(s) > 300 {
+		return s[:300] + "…"
+	}
+	return s
+}
+
+// safeBuffer is a buffer that several goroutines may write to.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// quiet is a logger that says nothing.
+var quiet = slog.New(slog.DiscardHandler)
