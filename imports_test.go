@@ -54,7 +54,7 @@ func forbidden(from, to string) string {
 		if top(to) != "model" {
 			return "model imports nothing above it"
 		}
-	case "wecom", "config", "logs":
+	case "wecom", "config", "logs", "progress":
 		if top(to) != top(from) {
 			return "it imports nothing of ours"
 		}

@@ -7,11 +7,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v3"
 
 	"zhiyin/config"
 	"zhiyin/model"
+	"zhiyin/progress"
 	"zhiyin/service/intake"
 )
 
@@ -56,7 +56,7 @@ func synchronise(ctx context.Context, c *cli.Command) error {
 
 // follow shows a run's progress until it ends.
 func (p *parts) follow(ctx context.Context, run *model.SyncRun) (*model.SyncRun, error) {
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false))
+	bar := progress.New(os.Stderr, "同步 · synchronising")
 	for run.Status == intake.RunRunning {
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -67,9 +67,7 @@ func (p *parts) follow(ctx context.Context, run *model.SyncRun) (*model.SyncRun,
 		if run, err = p.intake.Progress(ctx, run.ID); err != nil {
 			return run, err
 		}
-		bar.ChangeMax64(max(run.Total, 1))
-		bar.Describe("同步 · synchronising · " + run.Stage)
-		if err := bar.Set64(min(run.Finished, run.Total)); err != nil {
+		if err := bar.Show(run.Stage, run.Finished, run.Total); err != nil {
 			return run, err
 		}
 	}

@@ -44,9 +44,9 @@ var calls = map[string]call{
 
 	"GET /staff":              {},
 	"POST /staff":             {body: with(map[string]any{"login": "new.person", "name": "新人", "password": "a long enough phrase", "roles": []string{"sales"}})},
-	"PUT /staff/{id}/roles":   {kind: model.KindStaff, row: newcomerID, want: 204, body: with(map[string]any{"roles": []string{"auditor"}})},
-	"PUT /staff/{id}/login":   {kind: model.KindStaff, row: newcomerID, want: 204, body: with(map[string]any{"login": "newcomer", "password": "a long enough phrase"})},
-	"PUT /staff/{id}/enabled": {kind: model.KindStaff, row: newcomerID, want: 204, body: with(map[string]any{"enabled": false})},
+	"PUT /staff/{id}/roles":   {kind: model.KindStaff, row: targetID, want: 204, body: with(map[string]any{"roles": []string{"auditor"}})},
+	"PUT /staff/{id}/login":   {kind: model.KindStaff, row: targetID, want: 204, body: with(map[string]any{"login": "target", "password": "a long enough phrase"})},
+	"PUT /staff/{id}/enabled": {kind: model.KindStaff, row: targetID, want: 204, body: with(map[string]any{"enabled": false})},
 	"GET /roles":              {},
 	"GET /departments":        {query: "account_id={acme}"},
 	"GET /tasks":              {},
@@ -89,14 +89,16 @@ var calls = map[string]call{
 	"GET /groups/{id}":         {kind: model.KindGroup, row: ownGroup, hidden: careGroup},
 	"GET /groups/{id}/history": {kind: model.KindGroup, row: ownGroup, hidden: careGroup},
 
-	"GET /sync-runs":              {},
-	"POST /sync-runs":             {body: ofAcme(map[string]any{}), want: 409}, // one runs
+	"GET /sync-runs": {},
+	"POST /sync-runs": {body: func(c *company) map[string]any {
+		return map[string]any{"account_id": c.ids.Of(model.KindAccount, rival)}
+	}},
 	"GET /sync-runs/{id}":         {kind: model.KindSyncRun, row: runID},
 	"POST /sync-runs/{id}/cancel": {kind: model.KindSyncRun, row: runID, want: 204},
 	"GET /inbox":                  {},
 	"GET /inbox/{id}":             {kind: model.KindInbox, row: inboxID},
 	"POST /inbox/{id}/replay":     {kind: model.KindInbox, row: inboxID, want: 204},
-	"POST /inbox/replay":          {body: with(map[string]any{"state": "failed"})},
+	"POST /inbox/replay":          {body: with(map[string]any{"state": "unknown"})},
 	"GET /work":                   {},
 	"GET /work/stats":             {},
 	"POST /work/{id}/replay":      {kind: model.KindWork, row: workID, want: 204},

@@ -62,6 +62,8 @@ const (
 	ownTask
 	careTask
 	partID
+	targetID // a staff member who is acted upon
+	unknownInboxID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -142,7 +144,7 @@ func people() []any {
 		&model.Department{ID: salesDept, AccountID: acme, PlatformID: 2, ParentPlatformID: 1, Name: "销售部", CreatedAt: noon, UpdatedAt: noon},
 		&model.Department{ID: careDept, AccountID: acme, PlatformID: 3, ParentPlatformID: 1, Name: "客服部", CreatedAt: noon, UpdatedAt: noon},
 		member(adminID, 0, "admin"), member(operatorID, 0, "operator"), member(managerID, acme, "manager"), member(salesID, acme, "sales"),
-		member(serviceID, acme, "service"), member(auditorID, 0, "auditor"), member(newcomerID, 0, "newcomer"), member(rivalID, rival, "rival"),
+		member(serviceID, acme, "service"), member(auditorID, 0, "auditor"), member(newcomerID, 0, "newcomer"), member(rivalID, rival, "rival"), member(targetID, 0, "target"),
 		&model.StaffDepartment{StaffID: managerID, DepartmentID: salesDept, IsLeader: true},
 		&model.StaffDepartment{StaffID: salesID, DepartmentID: salesDept},
 		&model.StaffDepartment{StaffID: serviceID, DepartmentID: careDept},
@@ -205,6 +207,7 @@ func things() []any {
 		&model.Media{ID: mediaID, AccountID: acme, Kind: "image", Name: "a.png", MIME: "image/png", Size: int64(len(picture)), SHA256: digest, CreatedAt: noon, UpdatedAt: noon},
 		&model.MediaContent{MediaID: mediaID, Part: 0, Content: picture},
 		&model.Inbox{ID: inboxID, AccountID: acme, Digest: digest, Kind: "change_external_contact", Body: []byte("<xml><A>1</A></xml>"), State: "failed", Error: "could not be read", ReceivedAt: noon},
+		&model.Inbox{ID: unknownInboxID, AccountID: acme, Digest: bytes.Repeat([]byte{8}, 32), Kind: "new_thing", Body: []byte("<xml></xml>"), State: "unknown", ReceivedAt: noon},
 		&model.Work{ID: workID, Kind: "welcome.send", Payload: `{"code":"` + payloadCanary + `"}`, State: "dead", RunAt: noon, LeaseToken: payloadCanary, LastError: "platform said 41050", FinishedAt: &noonRow, CreatedAt: noon},
 		&model.Work{ID: liveWorkID, Kind: "welcome.send", Payload: `{"code":"` + payloadCanary + `"}`, State: "ready", RunAt: noon, CreatedAt: noon},
 		&model.CronTick{ID: tickID, Job: "session.prune", FireTime: noon, Status: "done", Trigger: "clock", CreatedAt: noon},

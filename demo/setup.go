@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
+	"zhiyin/progress"
 )
 
 // signIn opens a session of the demo's administrator for the caller.
@@ -132,7 +132,7 @@ func firstSync(ctx context.Context, o Options, console *caller) error {
 	if err := console.call(ctx, "POST", "/sync-runs", map[string]string{"account_id": id}, &run); err != nil {
 		return err
 	}
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(o.Out), progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false))
+	bar := progress.New(o.Out, "首次同步 · first synchronisation")
 	for run.Status == "running" || run.Status == "" {
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -142,9 +142,7 @@ func firstSync(ctx context.Context, o Options, console *caller) error {
 		if err := console.call(ctx, "GET", "/sync-runs/"+run.ID, nil, &run); err != nil {
 			return err
 		}
-		bar.ChangeMax64(max(run.Total, 1))
-		bar.Describe("首次同步 · first synchronisation · " + run.Stage)
-		if err := bar.Set64(min(run.Finished, run.Total)); err != nil {
+		if err := bar.Show(run.Stage, run.Finished, run.Total); err != nil {
 			return err
 		}
 	}

@@ -44,9 +44,9 @@ func virtualTicks(t *testing.T, apart time.Duration) {
 		planters[i] = r.replica(clocks[i], jobs...)
 	}
 	latest := noon
-	for step := 0; modeltest.Count[model.CronTick](t, worker.db) < 1000; step++ {
+	for countTicks(t, worker, doneTick) < 500 || modeltest.Count[model.CronTick](t, worker.db) < 1000 {
 		killed := -1
-		switch random.IntN(40) {
+		switch random.IntN(60) {
 		case 0:
 			fake.Advance(time.Hour)
 		case 1:
@@ -55,7 +55,7 @@ func virtualTicks(t *testing.T, apart time.Duration) {
 			fake.Advance(24 * time.Hour)
 		case 3, 4:
 			fake.Advance(time.Duration(random.IntN(50)) * time.Minute) // both were paused
-		case 5, 6, 7, 8:
+		case 5, 6, 7, 8, 9, 10, 11, 12, 13, 14:
 			killed = random.IntN(2)
 		}
 		fake.Advance(time.Minute + time.Duration(random.IntN(2000)-1000)*time.Millisecond)
@@ -67,12 +67,8 @@ func virtualTicks(t *testing.T, apart time.Duration) {
 			planters[killed] = r.replica(clocks[killed], jobs...)
 		}
 		planters[0].plantAll(t.Context()) // after a kill and a jump back the quicker clock sees all that is due
-		if step%4 == 0 {
-			settleDown(t, worker)
-		}
+		settleDown(t, worker)
 	}
-	planters[0].plantAll(t.Context())
-	settleDown(t, worker)
 	judge(t, worker, latest, runs.Load())
 }
 
@@ -135,9 +131,6 @@ func judge(t *testing.T, s *Scheduler, latest time.Time, runs int64) {
 	planted = modeltest.Count[model.Work](t, s.db)
 	if runs != done || planted < done {
 		t.Errorf("%d runs for %d ticks that are done, of %d works", runs, done, planted)
-	}
-	if done < 300 {
-		t.Errorf("only %d ticks were run, %d missed: this proves little", done, missed)
 	}
 	t.Logf("%d ticks done, %d missed", done, missed)
 }

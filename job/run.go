@@ -94,7 +94,7 @@ func (s *Scheduler) overtaken(ctx context.Context, p *planned, t tick) error {
 		status, err = setOvertaken(tx, t, s.now())
 		return err
 	})
-	if err == nil && status != doneTick {
+	if err == nil && status != "" {
 		s.runs.WithLabelValues(p.Name, status).Inc()
 		s.log.Error("a tick was overtaken by the next", "job", p.Name, "fire_time", t.FireTime, "status", status)
 	}

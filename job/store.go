@@ -121,24 +121,24 @@ func setEnded(tx *gorm.DB, t tick, status, text string, now time.Time) error {
 		status, now, text, t.Job, t.FireTime).Error
 }
 
-// setOvertaken marks a tick as missed if it never began, and as failed if it did not come to an end.
+// setOvertaken marks a tick as missed if it never began, and as failed if it did not come to an end; one
+// that has an end keeps it.
 func setOvertaken(tx *gorm.DB, t tick, now time.Time) (status string, err error) {
 	row, err := findTick(tx, t.Job, t.FireTime)
 	if err != nil {
 		return "", err
 	}
-	if row.Status == doneTick {
-		return doneTick, nil
+	switch row.Status {
+	case plantedTick:
+		// With a start it differs from a tick that nobody planted, which may still be planted.
+		if err := tx.Model(row).Update("started_at", now).Error; err != nil {
+			return "", err
+		}
+		return missedTick, setEnded(tx, t, missedTick, "the next tick came first", now)
+	case runningTick:
+		return failedTick, setEnded(tx, t, failedTick, "did not end before the next tick", now)
 	}
-	if row.Status != plantedTick {
-		return failedTick, setEnded(tx, t, failedTick, shortened("did not end before the next tick; "+row.Error), now)
-	}
-	// With a start it differs from a tick that nobody planted, which may still be planted.
-	err = tx.Model(row).Update("started_at", now).Error
-	if err != nil {
-		return "", err
-	}
-	return missedTick, setEnded(tx, t, missedTick, "the next tick came first", now)
+	return "", nil
 }
 
 // openTicks lists ticks that were planted a while ago and have not ended.

@@ -81,6 +81,9 @@ func (h *Handlers) WelcomeStatistics(ctx context.Context, in *PeriodInput) (*One
 	if err != nil {
 		return nil, err
 	}
+	if _, err := h.Accounts.ByID(ctx, id); err != nil {
+		return nil, err
+	}
 	days, err := h.Acquisition.WelcomeStatistics(ctx, id, in.From, in.To)
 	if err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ func TestF30_AllOrdersConverge(t *testing.T) {
 		"added again":              {{"add", 10}, {"edit", 20}, {"del_external", 30}, {"add", 40}, {"edit", 50}},
 		"left, added again":        {{"half", 9}, {"add", 10}, {"edit", 20}, {"del_follow", 30}, {"add", 40}, {"edit", 50}},
 		"left at the end":          {{"add", 10}, {"del_follow", 20}, {"add", 30}, {"edit", 40}, {"del_follow", 50}},
-		"removed at the end":       {{"add", 10}, {"edit", 20}, {"del_external", 30}, {"add", 40}, {"edit", 45}, {"del_external", 50}},
+		"removed at the end":       {{"add", 10}, {"del_external", 30}, {"add", 40}, {"edit", 45}, {"del_external", 50}},
 		"left, removed, and again": {{"add", 10}, {"del_follow", 20}, {"del_external", 30}, {"add", 40}, {"edit", 50}},
 		"left, then removed":       {{"add", 10}, {"edit", 15}, {"del_follow", 20}, {"del_external", 30}},
 	}
@@ -151,7 +151,7 @@ func permute(list []happening, do func([]happening)) {
 // synchronisation beside quick callbacks does: the newest wins.
 func TestReadingsInAnyOrderConverge(t *testing.T) {
 	h := newHouse(t)
-	story := []happening{{"add", 10}, {"edit", 20}, {"del_external", 30}, {"add", 40}, {"edit", 50}, {"edit", 60}}
+	story := []happening{{"add", 10}, {"edit", 20}, {"del_external", 30}, {"add", 40}, {"edit", 50}}
 	after := map[int]truth{}
 	var p truth
 	for _, e := range story {
@@ -188,7 +188,7 @@ func TestF29_EventsThreeTimesAndShuffled(t *testing.T) {
 		final.happen(e)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for round := range 60 {
+	for round := range 25 {
 		ext := fmt.Sprintf("wm%d", round)
 		thrice := append(append(append([]happening{}, story...), story...), story...)
 		random.Shuffle(len(thrice), func(i, j int) { thrice[i], thrice[j] = thrice[j], thrice[i] })
@@ -206,7 +206,7 @@ func TestF29_EventsThreeTimesAndShuffled(t *testing.T) {
 			t.Errorf("round %d: the platform showed one beginning, %d were recorded", round, n)
 		}
 	}
-	if n := h.facts(event.KindCustomerHalfAdded); n > 60 {
-		t.Errorf("got %d half-added facts for 60 customers", n)
+	if n := h.facts(event.KindCustomerHalfAdded); n > 25 {
+		t.Errorf("got %d half-added facts for 25 customers", n)
 	}
 }

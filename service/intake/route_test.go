@@ -358,22 +358,25 @@ func TestSlowPlatformDoesNotDelayReceipt(t *testing.T) {
 	wg.Go(func() { _ = work.NewWorker(h.queue, work.Options{StopWithin: time.Second}).Run(ctx) })
 	defer func() { close(release); stop(); wg.Wait() }()
 
-	best := time.Hour
-	for round := range 3 { // the machine may be busy with something else
-		var took []time.Duration
-		for i := range 100 {
-			began := time.Now()
-			h.receive(contactPush("edit_external_contact", fmt.Sprintf("wm%d-%d", round, i), noon), false)
-			took = append(took, time.Since(began))
-		}
-		best = min(best, percentile(took, 99))
+	idle := open(t) // the same without anybody waiting: how slow the machine is just now
+	var slow, base []time.Duration
+	for i := range 200 {
+		m := contactPush("edit_external_contact", fmt.Sprintf("wm%d", i), noon)
+		slow = append(slow, timed(func() { h.receive(m, false) }))
+		base = append(base, timed(func() { idle.receive(m, false) }))
 	}
 	if h.platform.times("get") == 0 {
 		t.Error("nobody waits for the platform")
 	}
-	if best > 50*time.Millisecond {
-		t.Errorf("p99 of storing is %s while the platform is slow", best)
+	if got, most := percentile(slow, 99), max(50*time.Millisecond, 3*percentile(base, 99)); got > most {
+		t.Errorf("p99 of storing is %s while the platform is slow, want at most %s", got, most)
 	}
+}
+
+func timed(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
 }
 
 func percentile(took []time.Duration, p int) time.Duration {

@@ -247,3 +247,33 @@ func TestIgnoredContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestF36_ClockWentBack: when the clock goes back by an hour, works that were due stay due, a dead owner's
+// works are taken over within a lease, and works for later stay for later.
+func TestF36_ClockWentBack(t *testing.T) {
+	fake := clock.NewFake(noon)
+	r := newRig(t, fake.Now)
+	q := r.queue()
+	Handle(q, "a", Policy{}, func(context.Context, *Lease, note) error { return nil })
+	held := enqueueOne(t, q, Item{Kind: "a", Payload: note{}, OrderKey: "k"})
+	behind := enqueueOne(t, q, Item{Kind: "a", Payload: note{}, OrderKey: "k"})
+	if rows, err := take(q.db, []int64{held}, 1, newToken(), "dead", noon, noon.Add(time.Minute)); err != nil || len(rows) != 1 {
+		t.Fatal(rows, err)
+	}
+	o := quick()
+	o.Lease = time.Minute
+	r.run(q, o)
+	waitState(t, q, enqueueOne(t, q, Item{Kind: "a", Payload: note{}}), done) // the worker has seen noon
+	later := enqueueOne(t, q, Item{Kind: "a", Payload: note{}, RunAt: noon.Add(time.Second)})
+	fake.Advance(-time.Hour)
+	eventually(t, "the dead owner's lease is shortened", func() bool {
+		row := rowOf(t, q, held)
+		return row.LeaseUntil != nil && !row.LeaseUntil.After(fake.Now().Add(time.Minute))
+	})
+	fake.Advance(time.Minute + time.Millisecond)
+	waitState(t, q, held, done)
+	waitState(t, q, behind, done)
+	if row := rowOf(t, q, later); row.State != ready || !row.RunAt.Equal(noon.Add(time.Second)) {
+		t.Errorf("the later one: %+v", row)
+	}
+}

@@ -208,3 +208,19 @@ func rescue(db *gorm.DB, now time.Time, after int64) (ids []int64, err error) {
 			last_error = ?, finished_at = ? WHERE id IN ? AND `+over, reasonOperator, now, free, now).Error
 	})
 }
+
+// dueAgain takes a page of works that wait although they were to start at once when they were
+// enqueued, or whose lease ends later than one taken now, and brings them to now.
+func dueAgain(tx *gorm.DB, now time.Time, lease time.Duration, after int64) (ids []int64, err error) {
+	until := now.Add(lease)
+	err = tx.Raw(`SELECT id FROM work WHERE id > ? AND (state = 'ready' AND run_at > ? AND run_at <= created_at
+		OR state = 'leased' AND lease_until > ?) ORDER BY id LIMIT ?`, after, now, until, rescuePage).Scan(&ids).Error
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	err = tx.Exec("UPDATE work SET run_at = ? WHERE id IN ? AND state = 'ready' AND run_at > ? AND run_at <= created_at", now, ids, now).Error
+	if err != nil {
+		return nil, err
+	}
+	return ids, tx.Exec("UPDATE work SET lease_until = ? WHERE id IN ? AND state = 'leased' AND lease_until > ?", until, ids, until).Error
+}

@@ -122,28 +122,3 @@ func (w *Worker) overdue(a *attempt) bool {
 	w.o.Logger.Error("a handler does not heed the end of its context; its lease is given up", "work", a.row.ID, "kind", a.row.Kind)
 	return true
 }
-
-// rescueExpired returns works whose lease ran out to the queue until ctx ends.
-func (w *Worker) rescueExpired(ctx context.Context) {
-	var h health
-	for {
-		pause(ctx, jittered(min(w.o.Poll, w.o.Lease/4)))
-		if ctx.Err() != nil {
-			return
-		}
-		for after := int64(0); ; {
-			ids, err := call(w, "rescue", func(ctx context.Context) ([]int64, error) {
-				return rescue(w.db.WithContext(ctx), w.now(), after)
-			})
-			h.note(w, "rescuing works", err)
-			if len(ids) > 0 && err == nil {
-				w.o.Logger.Warn("leases ran out; the works go back to the queue", "works", len(ids))
-				w.Wake()
-			}
-			if len(ids) < rescuePage || err != nil {
-				break
-			}
-			after = ids[len(ids)-1]
-		}
-	}
-}
