@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -15,6 +16,24 @@ func benchCommand() *cli.Command {
 		Name: "bench", Usage: "measure this machine, beside the raw limit of the same run",
 		Description: "On MariaDB with commits that reach the disk: scripts/services --durable run -- zhiyin bench queue. Without TEST_MYSQL_DSN on SQLite.",
 		Commands: []*cli.Command{
+			{
+				Name: "callback", Usage: "callbacks a second, durable, beside the same handler without a database and with one GORM insert each",
+				Flags: []cli.Flag{
+					&cli.IntFlag{Name: "rounds", Value: 5}, &cli.DurationFlag{Name: "duration", Value: 4 * time.Second, Usage: "of each setting in each round"},
+					&cli.IntFlag{Name: "connections", Value: 64},
+				},
+				Action: func(ctx context.Context, c *cli.Command) error {
+					return onScratch(ctx, func(d *bench.Database) error {
+						return bench.Callback(ctx, bench.CallbackOptions{
+							DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Duration: c.Duration("duration"), Connections: c.Int("connections"),
+						}, os.Stdout)
+					})
+				},
+			},
+			{
+				Name: "load", Usage: "the load generator of bench callback, a process of its own", Hidden: true,
+				Action: func(ctx context.Context, c *cli.Command) error { return bench.Load(ctx, os.Stdin, os.Stdout) },
+			},
 			{
 				Name: "queue", Usage: "works a second through the durable queue",
 				Flags: []cli.Flag{&cli.IntFlag{Name: "works", Value: 20_000}, &cli.IntFlag{Name: "workers", Value: 2}},
