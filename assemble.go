@@ -244,7 +244,7 @@ func (p *parts) duties(ctx context.Context) (err error) {
 	host, _ := os.Hostname()
 	p.worker = work.NewWorker(p.queue, work.Options{
 		Owner: fmt.Sprintf("%s/%d", host, os.Getpid()), Concurrency: p.cfg.Work.Concurrency, Poll: p.cfg.Work.Poll, Lease: p.cfg.Work.Lease,
-		StopWithin: p.cfg.Server.StopTimeout - 5*time.Second, Logger: p.log, Metrics: metrics,
+		StopWithin: p.cfg.Server.StopTimeout * 4 / 5, Logger: p.log, Metrics: metrics,
 	})
 	return nil
 }

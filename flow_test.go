@@ -174,8 +174,9 @@ func businessDay() string {
 // settled waits until every callback has been acted upon and no work but the clock's is left.
 func (h *house) settled(within time.Duration) {
 	h.t.Helper()
-	var left string
 	end := time.Now().Add(within)
+	h.waitCallbacks(within)
+	var left string
 	for {
 		if left = h.unfinished(); left == "" {
 			return

@@ -56,6 +56,7 @@ type setting struct {
 	lenient  bool                            // the simulator takes what it does not know
 	env      []string                        // of every server, ZHIYIN_…=…
 	redis    string                          // instead of one of the test's own
+	dsn      string                          // instead of one of the test's own
 	platform func(http.Handler) http.Handler // stands before the simulator
 }
 
@@ -144,7 +145,10 @@ func newHouse(t testing.TB, s setting) *house {
 	platform := httptest.NewServer(handler)
 	t.Cleanup(func() { platform.CloseClientConnections(); sim.Close(); platform.Close() })
 
-	h := &house{t: t, dsn: modeltest.DSN(t), address: freeAddress(t), sim: newClient(t, platform.URL+"/_sim")}
+	h := &house{t: t, dsn: s.dsn, address: freeAddress(t), sim: newClient(t, platform.URL+"/_sim")}
+	if h.dsn == "" {
+		h.dsn = modeltest.DSN(t)
+	}
 	key := make([]byte, 32)
 	rand.Read(key)
 	h.env = append([]string{

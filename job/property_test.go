@@ -44,7 +44,7 @@ func virtualTicks(t *testing.T, apart time.Duration) {
 		planters[i] = r.replica(clocks[i], jobs...)
 	}
 	latest := noon
-	for countTicks(t, worker, doneTick) < 500 || modeltest.Count[model.CronTick](t, worker.db) < 1000 {
+	for countTicks(t, worker, doneTick) < 250 || modeltest.Count[model.CronTick](t, worker.db) < 1000 {
 		killed := -1
 		switch random.IntN(60) {
 		case 0:

@@ -28,15 +28,20 @@ func (s *Scheduler) RunNow(ctx context.Context, job string, by int64) (row *mode
 	}
 	err = model.InTx(ctx, s.db, func(tx *gorm.DB) error {
 		now := s.now()
-		at, err := freeMoment(tx, job, now)
-		if err != nil {
-			return err
+		t := tick{Job: job, FireTime: now}
+		for planted := false; !planted; t.FireTime = t.FireTime.Add(time.Millisecond) {
+			if t.FireTime.Nanosecond() == 0 {
+				continue // whole seconds are the schedule's
+			}
+			if planted, err = s.plantTick(tx, t, byPerson, by, now); err != nil {
+				return err
+			}
+			row, err = findTick(tx, job, t.FireTime)
+			if err != nil {
+				return err
+			}
 		}
-		if err := s.plantTick(tx, tick{Job: job, FireTime: at}, byPerson, by, now); err != nil {
-			return err
-		}
-		row, err = findTick(tx, job, at)
-		return err
+		return nil
 	})
 	return row, err
 }

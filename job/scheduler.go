@@ -169,7 +169,7 @@ func (s *Scheduler) write(tx *gorm.DB, p *planned, from time.Time, newest []time
 			trigger = byCatchUp
 		}
 		t := tick{Job: p.Name, FireTime: last, Expires: p.schedule.Next(now)}
-		if err := s.plantTick(tx, t, trigger, 0, now); err != nil {
+		if _, err := s.plantTick(tx, t, trigger, 0, now); err != nil {
 			return 0, err
 		}
 	}
@@ -187,12 +187,12 @@ func (s *Scheduler) write(tx *gorm.DB, p *planned, from time.Time, newest []time
 }
 
 // plantTick makes the row and the work of a tick, unless it has been planted before.
-func (s *Scheduler) plantTick(tx *gorm.DB, t tick, trigger string, by int64, now time.Time) error {
-	isNew, err := insertTick(tx, t, trigger, by, now)
+func (s *Scheduler) plantTick(tx *gorm.DB, t tick, trigger string, by int64, now time.Time) (isNew bool, err error) {
+	isNew, err = insertTick(tx, t, trigger, by, now)
 	if err != nil || !isNew {
-		return err
+		return false, err
 	}
-	return s.queue.Enqueue(tx, work.Item{
+	return true, s.queue.Enqueue(tx, work.Item{
 		Kind: kindOf(t.Job), Payload: t, OrderKey: kindOf(t.Job), DedupeKey: t.dedupeKey(),
 	})
 }

@@ -2,7 +2,6 @@ package job
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -81,25 +80,6 @@ func countUnlisted(tx *gorm.DB, job string, from, oldest time.Time, before int64
 	}
 	return before - have, tx.Exec("UPDATE cron_tick SET missed_before = missed_before + ? WHERE job = ? AND fire_time = ?",
 		before-have, job, oldest).Error
-}
-
-// freeMoment finds a fire time for a run that a person asks for. Schedules fire at whole seconds,
-// so it stays off those.
-func freeMoment(tx *gorm.DB, job string, now time.Time) (time.Time, error) {
-	at := now
-	for range 1000 {
-		if at.Nanosecond() != 0 {
-			_, err := findTick(tx, job, at)
-			if errors.Is(err, gorm.ErrRecordNotFound) {
-				return at, nil
-			}
-			if err != nil {
-				return at, err
-			}
-		}
-		at = at.Add(time.Millisecond)
-	}
-	return at, fmt.Errorf("job %s is being started too often", job)
 }
 
 func findTick(tx *gorm.DB, job string, at time.Time) (*model.CronTick, error) {

@@ -123,3 +123,37 @@ func TestGroupCommitTurnsAwayWhenTooManyWait(t *testing.T) {
 		t.Errorf("%d of 100 were turned away, with room for about 41", n)
 	}
 }
+
+// A statement is its own transaction: one that fails leaves nothing, and its items are tried alone.
+func TestGroupStatementOneBadItemFailsAlone(t *testing.T) {
+	dsn := modeltest.DSN(t)
+	var groups []*model.GroupCommit[string, struct{}]
+	for range 2 { // replicas
+		groups = append(groups, model.NewGroupStatement(modeltest.Open(t, dsn), 64, 2, func(db *gorm.DB, keys []string) ([]struct{}, error) {
+			rows := make([]*model.Task, len(keys))
+			for i, k := range keys {
+				rows[i] = task(k)
+			}
+			return make([]struct{}, len(keys)), db.Create(rows).Error
+		}))
+	}
+	var stored, refused atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			switch _, err := groups[i%2].Do(context.Background(), fmt.Sprintf("k%d", i%150)); {
+			case err == nil:
+				stored.Add(1)
+			case model.IsDuplicate(err):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	rows := modeltest.Count[model.Task](t, modeltest.Open(t, dsn))
+	if stored.Load() != 150 || refused.Load() != 50 || rows != 150 {
+		t.Errorf("%d stored, %d refused, %d rows", stored.Load(), refused.Load(), rows)
+	}
+}

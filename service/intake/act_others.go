@@ -31,9 +31,9 @@ func (s *Service) groupChanged(ctx context.Context, e Event) error {
 	case "del_member":
 		c.Left = e.List("MemChangeList")
 		c.QuitScene, _ = strconv.Atoi(e.Get("QuitScene"))
-		c.Version = e.Get("CurMemVer")
+		c.Version, c.Before = e.Get("CurMemVer"), e.Get("LastMemVer")
 	case "add_member":
-		c.Version = e.Get("CurMemVer")
+		c.Version, c.Before = e.Get("CurMemVer"), e.Get("LastMemVer")
 	}
 	_, err := s.groups.Changed(ctx, e.Account, c, event.SourceCallback)
 	return err

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/work"
@@ -45,6 +47,37 @@ func TestReceiveStoresEachMessageOncePerAccount(t *testing.T) {
 	if string(row.Digest) != string(sum[:]) || row.Kind != "change_external_contact.add_external_contact" || row.State != StateNew ||
 		row.Lane != work.LaneNormal || !row.ReceivedAt.Equal(noon) || row.Stale || row.FinishedAt != nil {
 		t.Errorf("got %+v", row)
+	}
+}
+
+func TestMetricsTellNewFromDuplicate(t *testing.T) {
+	h := open(t)
+	registry := prometheus.NewRegistry()
+	h.metrics = newMetrics(registry)
+	for range 3 {
+		h.receive(contactPush("add_external_contact", "wm1", noon), false)
+	}
+	h.receive(pushed("made_up", "", noon), false)
+	h.settle()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			switch f.GetName() {
+			case "zhiyin_inbox_total":
+				got[m.Label[0].GetValue()] = m.Counter.GetValue()
+			case "zhiyin_inbox_commit_messages":
+				got["commits"] = float64(m.Histogram.GetSampleCount())
+			}
+		}
+	}
+	for name, want := range map[string]float64{"stored": 2, "duplicate": 2, "routed": 1, "unknown": 1, "commits": 4} {
+		if got[name] != want {
+			t.Errorf("%s: got %v, want %v", name, got[name], want)
+		}
 	}
 }
 

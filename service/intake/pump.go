@@ -72,7 +72,7 @@ func (s *Service) routeAll(ctx context.Context, rows []model.Inbox) error {
 	switch {
 	case err == nil, errors.Is(err, errTaken):
 		return nil
-	case ctx.Err() != nil, model.IsUnavailable(err), model.IsTransient(err):
+	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), model.IsUnavailable(err), model.IsTransient(err):
 		return err
 	case len(rows) > 1:
 		for i := range rows {

@@ -222,5 +222,5 @@ func dueAgain(tx *gorm.DB, now time.Time, lease time.Duration, after int64) (ids
 	if err != nil {
 		return nil, err
 	}
-	return ids, tx.Exec("UPDATE work SET lease_until = ? WHERE id IN ? AND state = 'leased' AND lease_until > ?", until, ids, until).Error
+	return ids, tx.Exec("UPDATE work SET lease_until = ?, run_at = ? WHERE id IN ? AND state = 'leased' AND lease_until > ?", until, now, ids, until).Error
 }
