@@ -136,6 +136,7 @@ func openMySQL(ctx context.Context, dsn string, o Options) (*sql.DB, error) {
 	c.Params["time_zone"] = "'+00:00'"
 	c.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
 	c.Params["innodb_lock_wait_timeout"] = "5"
+	c.Params["auto_increment_increment"] = "1" // GORM counts on the ids of one INSERT being consecutive
 	if strings.Contains(version, "MariaDB") {
 		c.Params["max_statement_time"] = fmt.Sprintf("%.3f", o.StatementTimeout.Seconds())
 	} else {
