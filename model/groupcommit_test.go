@@ -120,7 +120,7 @@ func TestGroupCommitTurnsAwayWhenTooManyWait(t *testing.T) {
 	}
 	close(release)
 	wg.Wait()
-	if n := refused.Load(); n != 100-room {
+	if n := refused.Load(); n != 100-room && n != 100-room+1 { // all may have come before the first was taken up
 		t.Errorf("%d of 100 were turned away, with room for %d", n, room)
 	}
 }
