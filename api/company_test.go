@@ -64,6 +64,7 @@ const (
 	partID
 	targetID // a staff member who is acted upon
 	unknownInboxID
+	second // of lists that would have one entry
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -185,6 +186,7 @@ func customers() []any {
 	left := noon.Add(-time.Minute)
 	return append(rows,
 		&model.GroupMember{ID: memberID, GroupID: ownGroup, UserID: "wm1", Kind: "external", CustomerID: ownCustomer, JoinedAt: noon, CreatedAt: noon, UpdatedAt: noon},
+		&model.GroupMember{ID: second, GroupID: ownGroup, UserID: "wm3", Kind: "external", JoinedAt: noon.Add(-time.Hour), LeftAt: &left, CreatedAt: noon, UpdatedAt: noon},
 		&model.GroupMember{ID: goneMemberID, GroupID: ownGroup, UserID: "wm2", Kind: "external", CustomerID: careCustomer, JoinedAt: noon.Add(-time.Hour), LeftAt: &left, CreatedAt: noon, UpdatedAt: noon},
 	)
 }
@@ -206,6 +208,10 @@ func things() []any {
 		&model.Welcome{ID: welcomeID, AccountID: acme, Scope: "default", Text: "您好 {{客户昵称}}", Attachments: "[]", Enabled: true, CreatedAt: noon, UpdatedAt: noon},
 		&model.Media{ID: mediaID, AccountID: acme, Kind: "image", Name: "a.png", MIME: "image/png", Size: int64(len(picture)), SHA256: digest, CreatedAt: noon, UpdatedAt: noon},
 		&model.MediaContent{MediaID: mediaID, Part: 0, Content: picture},
+		&model.ChannelCode{ID: second, AccountID: acme, Name: "展会", State: "st2", Enabled: true, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
+		&model.Media{ID: second, AccountID: acme, Kind: "file", Name: "b.txt", MIME: "text/plain", Size: 6, SHA256: digest, CreatedAt: noon, UpdatedAt: noon},
+		&model.CronTick{ID: second, Job: "work.prune", FireTime: noon, Status: "failed", Trigger: "clock", Error: "timed out", CreatedAt: noon},
+		&model.SyncRun{ID: second, AccountID: rival, Status: "done", Trigger: "clock", Stage: "finish", StartedAt: noon, UpdatedAt: noon},
 		&model.Inbox{ID: inboxID, AccountID: acme, Digest: digest, Kind: "change_external_contact", Body: []byte("<xml><A>1</A></xml>"), State: "failed", Error: "could not be read", ReceivedAt: noon},
 		&model.Inbox{ID: unknownInboxID, AccountID: acme, Digest: bytes.Repeat([]byte{8}, 32), Kind: "new_thing", Body: []byte("<xml></xml>"), State: "unknown", ReceivedAt: noon},
 		&model.Work{ID: workID, Kind: "welcome.send", Payload: `{"code":"` + payloadCanary + `"}`, State: "dead", RunAt: noon, LeaseToken: payloadCanary, LastError: "platform said 41050", FinishedAt: &noonRow, CreatedAt: noon},

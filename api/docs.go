@@ -3,10 +3,12 @@ package api
 import (
 	"bytes"
 	"embed"
+	"io/fs"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/swaggest/swgui/v5/static"
 	"github.com/swaggest/swgui/v5emb"
 )
 
@@ -26,9 +28,23 @@ func (s *Server) docs() {
 		case "/start.js":
 			ownFile("start.js")(c)
 		default:
+			if !isAsset(c.Param("file")) {
+				writeProblem(c, plainProblem(c, http.StatusNotFound))
+				return
+			}
 			assets(c)
 		}
 	})
+}
+
+// isAsset tells whether the library has a file of this name, perhaps compressed.
+func isAsset(path string) bool {
+	for _, name := range []string{path[1:], path[1:] + ".gz"} {
+		if _, err := fs.Stat(static.FS, name); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func ownFile(name string) gin.HandlerFunc {

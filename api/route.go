@@ -95,7 +95,7 @@ func (s *Server) admit(f face, a access) func(huma.Context, func(huma.Context)) 
 	return func(ctx huma.Context, next func(huma.Context)) {
 		c := humagin.Unwrap(ctx)
 		ctx = huma.WithValue(ctx, englishKey{}, problem.PrefersEnglish(ctx.Header("Accept-Language")))
-		limited, cancel := context.WithTimeout(ctx.Context(), requestTime)
+		limited, cancel := context.WithTimeout(ctx.Context(), s.requestTime)
 		defer cancel()
 		ctx = huma.WithContext(ctx, console.WithOrigin(limited, f.door.Origin(c.Request, c.ClientIP())))
 		err := f.door.SameSite(c.Request)

@@ -44,6 +44,8 @@ type Server struct {
 	engine *gin.Engine
 	log    *slog.Logger
 	routes []Route
+	// requestTime is how long a typed request may take, waiting for the database included.
+	requestTime time.Duration
 }
 
 func init() {
@@ -59,7 +61,7 @@ func init() {
 
 // New puts the faces together.
 func New(d Deps) (*Server, error) {
-	s := &Server{engine: gin.New(), log: d.Logger}
+	s := &Server{engine: gin.New(), log: d.Logger, requestTime: 30 * time.Second}
 	// gin looks at forwarding headers only from these; with none the peer's address counts.
 	if err := s.engine.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
@@ -98,11 +100,8 @@ func (s *Server) Handler() http.Handler { return s.engine }
 // Routes is the table of the typed routes with their permissions.
 func (s *Server) Routes() []Route { return s.routes }
 
-// Time limits. A request is given up before its connection is.
-const (
-	requestTime = 30 * time.Second
-	writeTime   = 60 * time.Second
-)
+// writeTime is how long an answer may take, from the end of the request's headers; it exceeds requestTime.
+const writeTime = 60 * time.Second
 
 // HTTP wraps the handler in a server whose limits keep slow and greedy clients from hurting others.
 func (s *Server) HTTP(listen string) *http.Server {

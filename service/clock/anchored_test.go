@@ -70,10 +70,9 @@ func TestAnchoredSilence(t *testing.T) {
 		if _, err := Anchored(t.Context(), func(context.Context) (time.Time, error) { return time.Time{}, down }); !errors.Is(err, down) {
 			t.Errorf("got %v, want %v", err, down)
 		}
-		asked := 0
+		var asked atomic.Int64
 		now, err := Anchored(t.Context(), func(context.Context) (time.Time, error) {
-			asked++
-			if asked > 1 {
+			if asked.Add(1) > 1 {
 				return time.Time{}, down
 			}
 			return time.Now().Add(time.Hour), nil
@@ -85,8 +84,8 @@ func TestAnchoredSilence(t *testing.T) {
 		if d := now().Sub(time.Now().Add(time.Hour)).Abs(); d > time.Millisecond {
 			t.Errorf("off by %v although nothing moved", d)
 		}
-		if asked < 10 {
-			t.Errorf("asked %d times in ten minutes", asked)
+		if n := asked.Load(); n < 10 {
+			t.Errorf("asked %d times in ten minutes", n)
 		}
 	})
 }

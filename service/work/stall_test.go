@@ -94,12 +94,15 @@ func TestStalledTransaction(t *testing.T) {
 				var calls atomic.Int64
 				Handle(q, "a", Policy{}, func(context.Context, *Lease, note) error { calls.Add(1); return nil })
 				outside := r.queue() // enqueues and looks without the stall
-				w := NewWorker(q, quick())
-				w.callLimit = 100 * time.Millisecond
-				r.runWorker(w)
+				enqueueFew(t, outside, 40)
 				hangs, release := pool.stall(stalled, skip)
 				defer release()
-				enqueueBehind(t, outside, hangs, 5)
+				o := quick()
+				o.Concurrency = 2 // so that it takes several claims
+				w := NewWorker(q, o)
+				w.callLimit = 100 * time.Millisecond
+				r.runWorker(w)
+				<-hangs
 				if modeltest.OnMySQL() {
 					before := inState(t, outside, done)
 					enqueueFew(t, outside, 10)
@@ -123,17 +126,6 @@ func enqueueFew(t *testing.T, q *Queue, n int) {
 	t.Helper()
 	for i := range n {
 		enqueue(t, q, Item{Kind: "a", Payload: note{i}})
-	}
-}
-
-// enqueueBehind gives the worker something to do until its transaction hangs.
-func enqueueBehind(t *testing.T, q *Queue, hangs chan struct{}, n int) {
-	t.Helper()
-	enqueueFew(t, q, n)
-	select {
-	case <-hangs:
-	case <-time.After(10 * time.Second):
-		t.Fatal("nothing hangs")
 	}
 }
 
