@@ -190,10 +190,10 @@ func createAccount(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	p, err := assemble(ctx, cfg, newLogger(cfg))
-	defer p.Close()
 	if err != nil {
-		return err
+		return errors.Join(err, p.Close())
 	}
+	defer p.Close()
 	a, err := p.accounts.Create(ctx, account.CreateInput{
 		Kind: c.String("kind"), Name: c.String("name"), Title: c.String("title"), PlatformID: c.String("platform-id"), AgentID: int64(c.Int("agent-id")),
 		Secret: secret, CallbackToken: os.Getenv("ZHIYIN_ACCOUNT_CALLBACK_TOKEN"), CallbackAESKey: os.Getenv("ZHIYIN_ACCOUNT_CALLBACK_AES_KEY"),

@@ -23,10 +23,10 @@ func synchronise(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	p, err := assemble(ctx, cfg, newLogger(cfg))
-	defer p.Close()
 	if err != nil {
-		return err
+		return errors.Join(err, p.Close())
 	}
+	defer p.Close()
 	if err := p.bringUpToDate(ctx); err != nil {
 		return err
 	}
