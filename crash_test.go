@@ -37,12 +37,12 @@ func furnished(t *testing.T, s setting) (*house, *process, console.ChannelCode) 
 // TestF04_KilledAtRandom kills the server again and again while customers scan. Whatever was
 // acknowledged is there afterwards, and everything that follows from it has happened exactly once.
 func TestF04_KilledAtRandom(t *testing.T) {
-	const rounds = 12
+	const rounds = max(6, 12/slack)
 	h, server, code := furnished(t, setting{company: simulator.Company{Staff: 3, Tags: 4}, env: crashing})
 	h.sim.put("/config", object{"latency_ms": 20}, nil)
 	scans := 0
 	for range rounds {
-		n := 10 + rand.IntN(20)
+		n := 5 + rand.IntN(10)
 		h.sim.post("/act/scan/bulk", object{"states": []string{code.State}, "n": n, "rate": 40, "async": true}, nil)
 		scans += n
 		time.Sleep(rand.N(600 * time.Millisecond))
@@ -166,7 +166,7 @@ func cutRemark(s string) string {
 func TestF06_StoppedUnderLoad(t *testing.T) {
 	h, server, code := furnished(t, setting{company: simulator.Company{Staff: 3, Tags: 4}})
 	h.sim.put("/config", object{"latency_ms": 300}, nil)
-	const scans = 120
+	const scans = 60
 	h.sim.post("/act/scan/bulk", object{"states": []string{code.State}, "n": scans, "rate": 60, "async": true}, nil)
 	eventually(t, 10*time.Second, "callbacks are coming in", func() bool { return len(h.deliveries("delivered")) > 20 })
 	began := time.Now()

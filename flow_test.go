@@ -174,6 +174,7 @@ func businessDay() string {
 // settled waits until every callback has been acted upon and no work but the clock's is left.
 func (h *house) settled(within time.Duration) {
 	h.t.Helper()
+	within *= min(slack, 4)
 	end := time.Now().Add(within)
 	h.waitCallbacks(within)
 	var left string

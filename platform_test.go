@@ -134,16 +134,6 @@ func (h *house) calls(api string) []call {
 	return l.Entries
 }
 
-// effects counts the calls that changed the simulated world, or could have.
-func effects(calls []call) (n int) {
-	for _, c := range calls {
-		if c.Effect {
-			n++
-		}
-	}
-	return n
-}
-
 // welcomedTwice lists the welcome codes with which the platform was successfully called more than once.
 func (h *house) welcomedTwice() (codes []string) {
 	h.t.Helper()

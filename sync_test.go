@@ -239,6 +239,7 @@ func TestLargeSync(t *testing.T) {
 	server := h.spawn()
 	h.moveIn()
 	h.sim.put("/config", object{"latency_ms": 100}, nil)
+	t.Logf("memory before: peak %d MB", server.peakMemory())
 	began := time.Now()
 	run := h.synchronise(3 * time.Minute)
 	took := time.Since(began)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"zhiyin/model"
+	"zhiyin/model/modeltest"
 )
 
 // answers collects what every reading route answers the administrator, in pages of one.
@@ -151,6 +153,10 @@ func TestV8_NoAnswerHoldsARowID(t *testing.T) {
 // TestTimelineShowsEveryFact holds that the facts arrive with public ids in the place of row ids.
 func TestTimelineShowsEveryFact(t *testing.T) {
 	c := newCompany(t)
+	modeltest.Create(t, c.db, &model.Event{
+		Kind: "of.later", AccountID: acme, CustomerID: ownCustomer, Source: "console", DedupeKey: "later", OccurredAt: noon, RecordedAt: noon,
+		Payload: fmt.Sprintf(`{"coupon_id":%d,"coupon_ids":[%d],"count":3}`, tagA, tagB),
+	})
 	rec := c.do(request{method: "GET", path: "/api/console/customers/" + c.ids.Of(model.KindCustomer, ownCustomer) + "/events", token: c.tokens["admin"]})
 	page := decode[struct {
 		Items []struct {
@@ -158,13 +164,17 @@ func TestTimelineShowsEveryFact(t *testing.T) {
 			Payload map[string]any
 		}
 	}](t, rec.Body.Bytes())
-	if len(page.Items) != len(facts()) {
-		t.Errorf("%d of %d facts", len(page.Items), len(facts()))
+	if len(page.Items) != len(facts())+1 {
+		t.Errorf("%d of %d facts", len(page.Items), len(facts())+1)
+	}
+	if found := rowIDsIn(rec.Body.String()); len(found) > 0 {
+		t.Errorf("ids that nobody has named get out: %v", found)
 	}
 	want := map[string]map[string]any{
 		"customer.tag_changed":       {"added": []any{c.ids.Of(model.KindTag, tagA)}, "relation_id": c.ids.Of(model.KindRelation, ownRelation)},
 		"customer.same_person_found": {"other_id": c.ids.Of(model.KindCustomer, careCustomer)},
 		"group.joined":               {"group_id": c.ids.Of(model.KindGroup, ownGroup), "join_scene": 3.0},
+		"of.later":                   {"count": 3.0},
 		"customer.added":             {"channel_code_id": c.ids.Of(model.KindChannelCode, codeID), "state": "st1"},
 	}
 	for _, e := range page.Items {
@@ -318,5 +328,37 @@ func TestV19_NothingIsInjected(t *testing.T) {
 	}
 	if strings.Contains(c.logs.String(), "X-Evil") {
 		t.Error("the log holds what was sent")
+	}
+}
+
+// TestV3_NoParameterBreaksAQuery puts what is special to SQL, to patterns and to dates into every
+// parameter there is.
+func TestV3_NoParameterBreaksAQuery(t *testing.T) {
+	c := newCompany(t)
+	document, tried := c.openAPI(), 0
+	c.eachRoute(func(r Route, k call) {
+		for _, p := range document.Paths[r.Path][strings.ToLower(r.Method)].Parameters {
+			if p.In != "query" {
+				continue
+			}
+			for _, value := range []string{
+				"'", `"`, "`", `\`, "%", "_", "' OR 1=1 --", "1;DROP TABLE staff", "😀🇨🇳", "ＡＢＣ\u202e", strings.Repeat("长", 64), ",", ",,,", "-1", "9223372036854775808",
+				"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-02-30", "0000-00-00", "true", "null", "[]", "0x41",
+			} {
+				tried++
+				q := c.requestOf(r, k)
+				address := must(url.Parse(q.path))(t)
+				query := address.Query()
+				query.Set(p.Name, value)
+				address.RawQuery = query.Encode()
+				q.path, q.token = address.String(), c.tokens["admin"]
+				if rec := c.do(q); rec.Code != 200 && rec.Code != 404 && rec.Code != 422 {
+					t.Errorf("%s with %s=%s: %d %s", r.name(), p.Name, value, rec.Code, head(rec.Body.String()))
+				}
+			}
+		}
+	})
+	if tried < 500 {
+		t.Errorf("only %d tries", tried)
 	}
 }

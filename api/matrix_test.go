@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +75,26 @@ func rowOf(role string) int64 {
 		}
 	}
 	return newcomerID
+}
+
+// TestS47_WhatRolesMustNotDo holds the table of permissions itself against what is meant.
+func TestS47_WhatRolesMustNotDo(t *testing.T) {
+	c := newCompany(t)
+	administrative := []string{"POST /accounts", "PUT /accounts/{id}", "PUT /accounts/{id}/callback-keys", "POST /staff", "PUT /staff/{id}/roles", "PUT /staff/{id}/login", "PUT /staff/{id}/enabled"}
+	c.eachRoute(func(r Route, k call) {
+		forbidden := map[string]bool{
+			"auditor":  r.Method != http.MethodGet || r.name() == "GET /inbox/{id}",
+			"operator": slices.Contains(administrative, r.name()),
+		}
+		for _, role := range []string{"sales", "service"} {
+			forbidden[role] = !regexp.MustCompile(`/(customers|relations|tasks|me)(/|$)|^GET /tag-groups$`).MatchString(r.name())
+		}
+		for role, no := range forbidden {
+			if no && !r.Anyone && r.Permission != "" && holds(role, r.Permission) {
+				t.Errorf("%s may %s", role, r.name())
+			}
+		}
+	})
 }
 
 // TestEveryCallWorks holds that the calls of the table are valid, or what is tested with them would

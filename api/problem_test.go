@@ -267,6 +267,7 @@ func TestFaultsOfOursAreNotExplained(t *testing.T) {
 }
 
 func TestReadinessSaysWhatButNotWhy(t *testing.T) {
+	t.Parallel()
 	c := newCompanyWith(t, options{ready: []Check{
 		{Name: "database", Vital: true, Ask: func(context.Context) error { return nil }},
 		{Name: "redis", Ask: func(context.Context) error { return errors.New("dial 10.0.0.7: WhyCanary") }},

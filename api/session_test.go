@@ -43,6 +43,7 @@ func (r *replica) me(q request) int {
 func cookie(c *http.Cookie) http.Header { return http.Header{"Cookie": {c.Name + "=" + c.Value}} }
 
 func TestSessionCookies(t *testing.T) {
+	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		c := newCompanyWithLogin(t, options{secure: secure})
 		planted := &http.Cookie{Name: console.Cookie(secure), Value: "planted"}
@@ -126,6 +127,7 @@ func TestS41_OnlyOwnPagesMayChangeThings(t *testing.T) {
 }
 
 func TestS39_S46_WhatOneReplicaEndsIsOverOnAll(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(c *company, token string) *httptest.ResponseRecorder{
 		"sign-out": func(c *company, token string) *httptest.ResponseRecorder {
 			return c.do(request{method: "POST", path: "/api/console/sign-out", token: token})
@@ -190,6 +192,7 @@ func TestS39_RightsAreReadForEveryRequest(t *testing.T) {
 }
 
 func TestV13_NobodyLearnsWhichLoginsExist(t *testing.T) {
+	t.Parallel()
 	c := newCompanyWithLogin(t, options{})
 	body := func(login, password string) request {
 		return request{body: map[string]any{"login": login, "password": password}}
@@ -207,6 +210,7 @@ func TestV13_NobodyLearnsWhichLoginsExist(t *testing.T) {
 
 // TestV19_S67_ForwardingHeaders holds whom the limits of sign-in count against.
 func TestV19_S67_ForwardingHeaders(t *testing.T) {
+	t.Parallel()
 	try := func(c *company, remote, header, address string) int {
 		return c.signIn(request{
 			remote: remote, header: http.Header{header: {address}},
@@ -240,6 +244,7 @@ func TestV19_S67_ForwardingHeaders(t *testing.T) {
 }
 
 func TestS45_TooManyFaultsAreHeldBack(t *testing.T) {
+	t.Parallel()
 	c := newCompanyWithLogin(t, options{})
 	for range 5 {
 		c.signIn(request{body: map[string]any{"login": "operator", "password": "wrong"}})

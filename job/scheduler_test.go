@@ -214,10 +214,12 @@ func TestNoOverlap(t *testing.T) {
 	fake.Advance(time.Minute)
 	s.plantAll(t.Context())
 	<-began
-	for range 4 { // less than the lease at a time, with time to prolong it
-		for range 2 {
+	for range 4 {
+		for range 2 { // less than the lease at a time, with time to prolong it
 			fake.Advance(30 * time.Second)
-			time.Sleep(30 * time.Millisecond)
+			eventually(t, "the lease is prolonged", func() bool {
+				return modeltest.Count[model.Work](t, s.db, "state = 'leased' AND lease_until > ?", fake.Now().Add(50*time.Second)) == 1
+			})
 		}
 		replicas[1].plantAll(t.Context())
 	}

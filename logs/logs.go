@@ -4,8 +4,13 @@ package logs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // New makes a logger that writes text or json at a level (debug, info, warn, error).
@@ -14,11 +19,22 @@ func New(w io.Writer, format, level string) *slog.Logger {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		l = slog.LevelInfo
 	}
-	o := &slog.HandlerOptions{Level: l}
+	o := &slog.HandlerOptions{Level: l, ReplaceAttr: withoutValues}
 	if format == "json" {
 		return slog.New(withRequestID{slog.NewJSONHandler(w, o)})
 	}
 	return slog.New(withRequestID{slog.NewTextHandler(w, o)})
+}
+
+// withoutValues takes from a database's complaint all but its number: "Duplicate entry '138…' for
+// key" would bring into the log what somebody typed.
+func withoutValues(_ []string, a slog.Attr) slog.Attr {
+	err, ok := a.Value.Any().(error)
+	var complaint *mysql.MySQLError
+	if !ok || !errors.As(err, &complaint) {
+		return a
+	}
+	return slog.String(a.Key, strings.ReplaceAll(err.Error(), complaint.Error(), fmt.Sprintf("MySQL error %d", complaint.Number)))
 }
 
 type requestIDKey struct{}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"zhiyin/api/problem"
 	"zhiyin/model"
 	"zhiyin/service/customer"
 )
@@ -80,6 +81,11 @@ func (h *Handlers) customerFilter(ctx context.Context, in *ListCustomersInput) (
 		Cursor: r.text(listCustomer, in.Cursor), Limit: in.Limit,
 		AccountID: r.optional(model.KindAccount, in.AccountID), StaffIDs: r.all(model.KindStaff, in.StaffID),
 		TagIDs: r.all(model.KindTag, in.TagID), ChannelCodeID: r.optional(model.KindChannelCode, in.ChannelCodeID),
+	}
+	for name, at := range map[string]time.Time{"query.added_from": in.AddedFrom, "query.added_to": in.AddedTo} {
+		if !at.IsZero() && at.Year() < 1970 { // some databases know no year 0
+			r.fail(problem.ErrInvalid.With(name, "1970 年以后 / from 1970 on"))
+		}
 	}
 	department := r.optional(model.KindDepartment, in.DepartmentID)
 	if r.err != nil || department == 0 {

@@ -35,41 +35,92 @@ type WelcomeDue struct {
 	Deadline       time.Time // zero: 19 s after ReceivedAt
 }
 
-// ReceiveWelcome takes a welcome into the caller's transaction: afterwards it is sent, or its miss is known,
-// once. Received again, nothing happens. An empty WelcomeCode offers nothing.
-func (s *Service) ReceiveWelcome(tx *gorm.DB, due WelcomeDue) error {
-	if due.WelcomeCode == "" {
-		return nil
+// ReceiveWelcomes takes welcomes into the caller's transaction: afterwards each is sent, or its miss is
+// known, once. Received again, nothing happens. An empty WelcomeCode offers nothing. A burst of them
+// costs a few statements, because somebody waits for each.
+func (s *Service) ReceiveWelcomes(tx *gorm.DB, dues ...WelcomeDue) error {
+	r := reception{s: s, tx: tx, staff: map[string]int64{}, codes: map[string]int64{}}
+	var offered []WelcomeDue
+	var rows []*model.WelcomeSend
+	for _, due := range dues {
+		if due.WelcomeCode == "" {
+			continue
+		}
+		row, err := r.row(due)
+		if err != nil {
+			return err
+		}
+		offered, rows = append(offered, due), append(rows, row)
 	}
-	who, err := s.staff.EnsureTx(tx, due.Account.ID, due.UserID)
-	if err != nil {
-		return fmt.Errorf("staff member of a welcome: %w", err)
-	}
-	codes, err := codesByState(tx, due.Account.ID, []string{due.State})
+	isNew, err := insertWelcomeSends(tx, rows)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(due.WelcomeCode))
-	row := &model.WelcomeSend{
-		AccountID: due.Account.ID, CodeHash: sum[:], StaffID: who.ID, ExternalUserID: due.ExternalUserID,
-		Outcome: OutcomePending, ReceivedAt: due.ReceivedAt, CreatedAt: s.now(), UpdatedAt: s.now(),
+	var items []work.Item
+	for i, due := range offered {
+		if isNew[i] {
+			items = append(items, due.item(rows[i].ID))
+		}
 	}
-	if len(codes) > 0 {
-		row.ChannelCodeID = codes[0].ID
+	return s.queue.Enqueue(tx, items...)
+}
+
+// reception remembers, for one transaction, whom and what the welcomes so far were about.
+type reception struct {
+	s     *Service
+	tx    *gorm.DB
+	staff map[string]int64 // by account and user id
+	codes map[string]int64 // by account and state; 0: no code of ours
+}
+
+func (r *reception) row(due WelcomeDue) (*model.WelcomeSend, error) {
+	staffID, err := remembered(r.staff, fmt.Sprint(due.Account.ID, " ", due.UserID), func() (int64, error) {
+		who, err := r.s.staff.EnsureTx(r.tx, due.Account.ID, due.UserID)
+		if err != nil {
+			return 0, fmt.Errorf("staff member of a welcome: %w", err)
+		}
+		return who.ID, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	isNew, err := insertWelcomeSend(tx, row)
-	if err != nil || !isNew {
-		return err
+	codeID, err := remembered(r.codes, fmt.Sprint(due.Account.ID, " ", due.State), func() (int64, error) {
+		codes, err := codesByState(r.tx, due.Account.ID, []string{due.State})
+		if err != nil || len(codes) == 0 {
+			return 0, err
+		}
+		return codes[0].ID, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	now, sum := r.s.now(), sha256.Sum256([]byte(due.WelcomeCode))
+	return &model.WelcomeSend{
+		AccountID: due.Account.ID, CodeHash: sum[:], StaffID: staffID, ExternalUserID: due.ExternalUserID, ChannelCodeID: codeID,
+		Outcome: OutcomePending, ReceivedAt: due.ReceivedAt, CreatedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+// remembered is what known holds under key, or else what find finds.
+func remembered(known map[string]int64, key string, find func() (int64, error)) (int64, error) {
+	id, ok := known[key]
+	if ok {
+		return id, nil
+	}
+	id, err := find()
+	if err == nil {
+		known[key] = id
+	}
+	return id, err
+}
+
+func (due WelcomeDue) item(sendID int64) work.Item {
 	deadline := due.Deadline
 	if deadline.IsZero() {
 		deadline = due.ReceivedAt.Add(welcomeLife)
 	}
-	return s.queue.Enqueue(tx, work.Item{
-		Kind: workWelcome, Urgent: true, Deadline: deadline,
-		// The code is nowhere else: it is worthless after seconds, and works are pruned.
-		Payload: welcomePayload{SendID: row.ID, Code: due.WelcomeCode},
-	})
+	// The code is nowhere else: it is worthless after seconds, and works are pruned.
+	return work.Item{Kind: workWelcome, Urgent: true, Deadline: deadline, Payload: welcomePayload{SendID: sendID, Code: due.WelcomeCode}}
 }
 
 type welcomePayload struct {

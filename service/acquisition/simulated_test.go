@@ -178,7 +178,7 @@ func (town *town) scan(code *Code, name string) scanned {
 func (town *town) receive(code *Code, s scanned) {
 	town.t.Helper()
 	err := model.InTx(town.t.Context(), town.db, func(tx *gorm.DB) error {
-		return town.ReceiveWelcome(tx, WelcomeDue{
+		return town.ReceiveWelcomes(tx, WelcomeDue{
 			Account: town.account, UserID: s.UserID, ExternalUserID: s.External, State: code.State, WelcomeCode: s.WelcomeCode, ReceivedAt: town.now(),
 		})
 	})

@@ -119,10 +119,8 @@ func overdueWelcomes(tx *gorm.DB, before time.Time, limit int) (list []dueWelcom
 	return list, err
 }
 
-func insertWelcomeSend(tx *gorm.DB, row *model.WelcomeSend) (isNew bool, err error) {
-	row.ID = 0
-	res := model.InsertIgnore(tx).Create(row)
-	return res.RowsAffected == 1, res.Error
+func insertWelcomeSends(tx *gorm.DB, rows []*model.WelcomeSend) (isNew []bool, err error) {
+	return model.InsertNew(tx, rows)
 }
 
 func noteAttempt(tx *gorm.DB, id int64, set map[string]any) error {

@@ -72,7 +72,7 @@ func (h *house) due(code string) WelcomeDue {
 
 func (h *house) receive(due WelcomeDue) {
 	h.t.Helper()
-	h.inTx(func(tx *gorm.DB) error { return h.ReceiveWelcome(tx, due) })
+	h.inTx(func(tx *gorm.DB) error { return h.ReceiveWelcomes(tx, due) })
 }
 
 func (h *house) send() model.WelcomeSend {
@@ -107,7 +107,7 @@ func TestWelcomeIsSentOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 { // the same event, again and on several replicas at once
 		wg.Go(func() {
-			if err := model.InTx(t.Context(), h.db, func(tx *gorm.DB) error { return h.ReceiveWelcome(tx, due) }); err != nil {
+			if err := model.InTx(t.Context(), h.db, func(tx *gorm.DB) error { return h.ReceiveWelcomes(tx, due) }); err != nil {
 				t.Error(err)
 			}
 		})

@@ -136,11 +136,13 @@ func (c *calls) LostTx(_ *gorm.DB, rel *model.Relation) error {
 	return nil
 }
 
-func (c *calls) ReceiveWelcome(_ *gorm.DB, due acquisition.WelcomeDue) error {
-	if c.failFor != "" && due.ExternalUserID == c.failFor {
-		return errors.New("can't be received")
+func (c *calls) ReceiveWelcomes(_ *gorm.DB, dues ...acquisition.WelcomeDue) error {
+	for _, due := range dues {
+		if c.failFor != "" && due.ExternalUserID == c.failFor {
+			return errors.New("can't be received")
+		}
+		c.note("welcome %s %s %s", due.UserID, due.ExternalUserID, due.WelcomeCode)
 	}
-	c.note("welcome %s %s %s", due.UserID, due.ExternalUserID, due.WelcomeCode)
 	return nil
 }
 

@@ -59,7 +59,7 @@ type Acquisition interface {
 	CodesByState(db *gorm.DB, accountID int64, states []string) (map[string]customer.Origin, error)
 	ArrivedTx(tx *gorm.DB, acct *model.Account, rel *model.Relation, customerName string) error
 	LostTx(tx *gorm.DB, rel *model.Relation) error
-	ReceiveWelcome(tx *gorm.DB, due acquisition.WelcomeDue) error
+	ReceiveWelcomes(tx *gorm.DB, dues ...acquisition.WelcomeDue) error
 }
 
 // Groups is what this package needs of the group capability.

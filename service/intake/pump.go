@@ -163,19 +163,21 @@ func dedupeKey(row *model.Inbox) string {
 
 func (s *Service) carryOut(tx *gorm.DB, plans []plan) error {
 	var items []work.Item
+	var welcomes []acquisition.WelcomeDue
 	final := map[string][]int64{}
 	for _, p := range plans {
-		// Welcomes first: their works are the ones that somebody waits for.
 		if p.welcome != nil {
-			if err := s.acquisition.ReceiveWelcome(tx, *p.welcome); err != nil {
-				return fmt.Errorf("receive welcome: %w", err)
-			}
+			welcomes = append(welcomes, *p.welcome)
 		}
 		if p.state == StateRouted {
 			items = append(items, p.work)
 		} else {
 			final[p.state] = append(final[p.state], p.id)
 		}
+	}
+	// Welcomes first: their works are the ones that somebody waits for.
+	if err := s.acquisition.ReceiveWelcomes(tx, welcomes...); err != nil {
+		return fmt.Errorf("receive welcomes: %w", err)
 	}
 	for state, ids := range final {
 		if err := finish(tx, ids, StateRouted, state, "", s.now()); err != nil {

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,17 +33,19 @@ func (w *Worker) start(stop, base context.Context, lane, slots int, rows []model
 	var next atomic.Int64
 	for range slots {
 		w.attempts.Go(func() {
-			var ends sync.WaitGroup
+			defer w.slots.giveBack(lane, 1)
 			for i := next.Add(1); i <= int64(len(attempts)); i = next.Add(1) {
 				a := attempts[i-1]
 				v := released(w.now())
 				if stop.Err() == nil {
 					v = w.attempt(a, lane)
 				}
-				ends.Go(func() { w.finish(base, a, v) })
+				w.slots.ends(1)
+				w.attempts.Go(func() {
+					w.finish(base, a, v)
+					w.slots.ends(-1)
+				})
 			}
-			ends.Wait()
-			w.slots.giveBack(lane, 1)
 		})
 	}
 }

@@ -2,6 +2,9 @@ package work
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -10,9 +13,9 @@ import (
 )
 
 const (
-	smallestPage = 50
-	largestPage  = 1000
-	maxPages     = 10 // per look at a lane; the next look goes on where this one stopped
+	firstPage  = 50 // at least
+	laterPages = 1000
+	mostPages  = 10 // per look at a lane; the next look goes on where this one stopped
 )
 
 // claimer claims works of some lanes in a loop of its own, so that whatever holds up one lane's claims
@@ -20,13 +23,18 @@ const (
 type claimer struct {
 	w       *Worker
 	lanes   []int
-	wake    chan struct{} // there may be new work
-	freed   chan struct{} // there may be free slots
-	places  map[int]place
+	wake    chan struct{}     // there may be new work
+	freed   chan struct{}     // there may be free slots
+	places  map[int]place     // per lane: where the next look begins
+	front   map[int]time.Time // per lane: when the last look at its beginning was
 	doubted []claim
 	unknown map[string]bool // kinds nobody here handles, said once
-	rest    time.Duration   // after a costly look that found nothing
+	swept   time.Time       // when the last look ended that went beyond the first page
+	cost    time.Duration   // of that look
 	health  health
+
+	mu   sync.Mutex
+	next map[int][]string // per lane: order keys whose first work has just ended
 }
 
 // claim is a set of works that one token was put on.
@@ -39,15 +47,35 @@ type claim struct {
 func newClaimer(w *Worker, lanes ...int) *claimer {
 	return &claimer{
 		w: w, lanes: lanes, wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
-		places: map[int]place{}, unknown: map[string]bool{},
+		places: map[int]place{}, front: map[int]time.Time{}, unknown: map[string]bool{}, next: map[int][]string{},
 	}
+}
+
+// goOn says that a work of an order key has ended, so that the next of the key may go. Without it that
+// one would be found too, but among all that wait.
+func (w *Worker) goOn(lane int, key string) {
+	for _, c := range w.claimers {
+		if slices.Contains(c.lanes, lane) {
+			c.mu.Lock()
+			c.next[lane] = append(c.next[lane], key)
+			c.mu.Unlock()
+			poke(c.wake)
+		}
+	}
+}
+
+func (c *claimer) takeNext(lane int) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keys := c.next[lane]
+	delete(c.next, lane)
+	return keys
 }
 
 // loop claims until ctx ends; attempts run under base.
 func (c *claimer) loop(ctx, base context.Context) {
 	for ctx.Err() == nil {
 		more := c.round(ctx, base)
-		pause(ctx, c.rest)
 		poll := time.NewTimer(jittered(c.w.o.Poll))
 		freed := c.freed
 		if !more {
@@ -67,8 +95,10 @@ func (c *claimer) loop(ctx, base context.Context) {
 // round claims from each lane until nothing is due or no slot is free; more tells that works
 // were left for want of slots.
 func (c *claimer) round(ctx, base context.Context) (more bool) {
-	c.rest = 0
 	c.giveBackDoubted()
+	if slices.Contains(c.lanes, LaneUrgent) {
+		defer func() { c.w.slots.press(more) }()
+	}
 	for _, lane := range c.lanes {
 		for ctx.Err() == nil {
 			slots := c.w.slots.reserve(lane, c.w.o.Batch)
@@ -93,19 +123,23 @@ func (c *claimer) round(ctx, base context.Context) (more bool) {
 func (c *claimer) claim(lane, n int) (rows []model.Work, cl claim, left bool, err error) {
 	now, began := c.w.now(), time.Now()
 	cl = claim{token: newToken(), until: now.Add(c.w.o.Lease)}
+	search := c.search(lane, n, now)
 	chosen, err := call(c.w, "look", func(ctx context.Context) (choice, error) {
-		// Twice as many as wanted: others look at the same works at the same moment.
-		return c.w.choose(c.w.db.WithContext(ctx), lane, 2*n, now, c.places[lane])
+		return c.w.choose(c.w.db.WithContext(ctx), search)
 	})
 	if err != nil {
 		return nil, cl, false, err
 	}
-	c.places[lane] = chosen.next
+	if chosen.pages > 1 {
+		c.swept, c.cost = time.Now(), time.Since(began)
+	}
+	if search.aside {
+		chosen.left = true // where the last look stopped
+	} else {
+		c.places[lane] = chosen.next
+	}
 	c.sayUnknown(chosen.unknown)
 	if len(chosen.works) == 0 {
-		if chosen.pages > 1 { // thousands wait that can't be done now: looking at them must not be all we do
-			c.rest = min(c.rest+10*time.Since(began), 10*c.w.o.Poll)
-		}
 		return nil, cl, chosen.left, nil
 	}
 	for _, w := range chosen.works {
@@ -127,6 +161,23 @@ func (c *claimer) claim(lane, n int) (rows []model.Work, cl claim, left bool, er
 		c.places[lane] = place{last.RunAt, last.ID}
 	}
 	return rows, cl, chosen.left || len(rows) == n && len(cl.ids) > n, nil
+}
+
+// search says what to look for now. Looks go on where works were found, and return to the beginning
+// of the lane once per poll.
+func (c *claimer) search(lane, n int, now time.Time) search {
+	s := search{
+		lane: lane, n: 2 * n, now: now, from: c.places[lane], keys: c.takeNext(lane),
+		// Thousands may wait that can't be done now: looking at them must not be all we do.
+		far: time.Since(c.swept) > 10*c.cost,
+	}
+	if s.from.id != 0 && time.Since(c.front[lane]) > c.w.o.Poll {
+		s.from, s.far, s.aside = place{}, false, true
+	}
+	if s.from.id == 0 {
+		c.front[lane] = time.Now()
+	}
+	return s
 }
 
 // doubt remembers a claim that may stand although nobody works on it.
@@ -165,6 +216,17 @@ func (c *claimer) sayUnknown(kinds []string) {
 	}
 }
 
+// search says what a look is for.
+type search struct {
+	lane  int
+	n     int // how many are wanted; twice what is claimed, because others look at the same moment
+	now   time.Time
+	keys  []string // order keys to look at first
+	from  place
+	far   bool // whether to go beyond the first page
+	aside bool // a look at the beginning while the lane is being looked through elsewhere
+}
+
 // choice is which works to try to claim next.
 type choice struct {
 	works   []candidate
@@ -174,72 +236,89 @@ type choice struct {
 	pages   int      // that were read
 }
 
-// choose looks through a lane's due works for up to n that this process can do and whose turn it is.
+// choose looks through a lane's due works for those that this process can do and whose turn it is.
 // It reads page by page and a bounded number of them: works that can't be taken (of unknown kinds, or
 // behind others of their order key) neither hide those behind them nor make a look slow.
-func (w *Worker) choose(db *gorm.DB, lane, n int, now time.Time, from place) (ch choice, err error) {
-	size := max(smallestPage, n)
-	for range maxPages {
+func (w *Worker) choose(db *gorm.DB, s search) (ch choice, err error) {
+	if ch.works, err = w.successors(db, s); err != nil {
+		return ch, err
+	}
+	size, from := max(firstPage, s.n), s.from
+	for ch.pages < w.mostPages {
 		ch.pages++
-		page, err := due(db, lane, now, from, size)
+		page, err := due(db, s.lane, s.now, from, size)
 		if err != nil {
 			return ch, err
 		}
-		free, unknown, err := w.free(db, page)
-		if err != nil {
+		if err := w.chooseFrom(db, &ch, page, s.n); err != nil {
 			return ch, err
 		}
-		ch.unknown = append(ch.unknown, unknown...)
-		ch.works = append(ch.works, free[:min(len(free), n-len(ch.works))]...)
-		if len(ch.works) == n {
-			ch.left = true // and the next look begins at the front again
+		switch {
+		case len(ch.works) >= s.n:
+			ch.left, ch.next = true, from
 			return ch, nil
-		}
-		if len(page) < size {
+		case len(page) < size: // the lane's end: the next look begins at its beginning
+			return ch, nil
+		case !s.far:
+			ch.next = from
 			return ch, nil
 		}
 		last := page[len(page)-1]
 		from = place{last.RunAt, last.ID}
-		size = largestPage
+		size = w.laterPages
 	}
 	ch.left, ch.next = true, from
 	return ch, nil
 }
 
-// free lists the works of a page that can be done here and whose turn it is, at most one per order key.
-func (w *Worker) free(db *gorm.DB, page []candidate) (free []candidate, unknown []string, err error) {
+// chooseFrom adds the works of a page that can be done here and whose turn it is, at most one per order
+// key, until there are n.
+func (w *Worker) chooseFrom(db *gorm.DB, ch *choice, page []candidate, n int) error {
+	first, err := w.firstOf(db, page)
+	if err != nil {
+		return err
+	}
+	chosen := map[int64]bool{}
+	for _, c := range ch.works {
+		chosen[c.ID] = true
+	}
+	for _, c := range page {
+		switch {
+		case !w.knows(c.Kind):
+			ch.unknown = append(ch.unknown, c.Kind)
+		case len(ch.works) < n && !chosen[c.ID] && (c.OrderKey == "" || first[c.OrderKey] == c.ID):
+			ch.works = append(ch.works, c)
+		}
+	}
+	return nil
+}
+
+// firstOf tells of the order keys of a page which work is the first.
+func (w *Worker) firstOf(db *gorm.DB, page []candidate) (map[string]int64, error) {
 	var keys []string
 	for _, c := range page {
 		if c.OrderKey != "" && w.knows(c.Kind) {
 			keys = append(keys, c.OrderKey)
 		}
 	}
-	var first map[string]int64
-	if len(keys) > 0 {
-		if first, err = heads(db, keys); err != nil {
-			return nil, nil, err
-		}
-	}
-	for _, c := range page {
-		switch {
-		case !w.knows(c.Kind):
-			unknown = append(unknown, c.Kind)
-		case c.OrderKey == "" || first[c.OrderKey] == c.ID:
-			free = append(free, c)
-		}
-	}
-	return free, unknown, nil
+	slices.Sort(keys)
+	return heads(db, slices.Compact(keys))
 }
 
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
+// successors are the first works of the order keys to look at, as far as they are due and known here.
+func (w *Worker) successors(db *gorm.DB, s search) (works []candidate, err error) {
+	first, err := heads(db, s.keys)
+	if err != nil {
+		return nil, err
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
+	page, err := dueOf(db, slices.Collect(maps.Values(first)), s.lane, s.now)
+	if err != nil {
+		return nil, err
 	}
+	for _, c := range page {
+		if w.knows(c.Kind) && len(works) < s.n {
+			works = append(works, c)
+		}
+	}
+	return works, nil
 }

@@ -122,7 +122,7 @@ func (w *Worker) finished(a *attempt, v verdict, kept bool) {
 		log.Warn("work failed; it is tried again", "error", v.lastError, "at", v.runAt)
 	}
 	if a.row.OrderKey != "" {
-		w.Wake() // the next of its key may go
+		w.goOn(a.row.Lane, a.row.OrderKey)
 	}
 }
 

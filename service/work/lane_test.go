@@ -82,6 +82,12 @@ func TestSlots(t *testing.T) {
 	if got := s.reserve(LaneUrgent, 100); got != 8 {
 		t.Errorf("urgent got %d of all, want 8", got)
 	}
+	s.giveBack(LaneUrgent, 8)
+	s.ends(31)
+	if got := s.reserve(LaneUrgent, 100); got != 1 {
+		t.Errorf("with 31 ends being written there are %d slots, want 1", got)
+	}
+	s.ends(-31)
 	small := newSlots(2)
 	if got := small.reserve(LaneNormal, 5); got != 1 {
 		t.Errorf("of two slots normal got %d, want 1", got)

@@ -9,12 +9,19 @@ import (
 // slots shares a worker's concurrency between the lanes. Urgent works may use all of it; a quarter is
 // kept free for them. Of the rest normal works leave one for bulk, so that bulk creeps on however
 // busy the others are, and bulk works take half at most, so that normal ones need not wait for them.
+// While urgent works wait, all others together take an eighth: they would hold up the urgent ones not
+// here but in the database.
+// A work whose end is being written needs no slot, so that a commit that hangs holds up no other
+// work; there may be four times as many of those before nothing more is claimed.
 type slots struct {
 	mu    sync.Mutex
 	total int
 	most  map[int]int // per lane
 	used  map[int]int
-	freed []chan struct{} // who wants to know
+	// pressed: urgent works were left for want of slots.
+	pressed bool
+	ending  int
+	freed   []chan struct{} // who wants to know
 }
 
 func newSlots(total int, freed ...chan struct{}) *slots {
@@ -35,10 +42,24 @@ func (s *slots) reserve(lane, want int) int {
 	n := min(want, s.total-unurgent-s.used[LaneUrgent], s.most[lane]-s.used[lane])
 	if lane != LaneUrgent {
 		n = min(n, s.total-max(1, s.total/4)-unurgent)
+		if s.pressed {
+			n = min(n, max(1, s.total/8)-unurgent)
+		}
 	}
-	n = max(0, n)
+	n = max(0, min(n, 4*s.total-s.ending))
 	s.used[lane] += n
 	return n
+}
+
+// press says whether urgent works wait.
+func (s *slots) press(waiting bool) {
+	s.mu.Lock()
+	over := s.pressed && !waiting
+	s.pressed = waiting
+	s.mu.Unlock()
+	if over {
+		s.tell()
+	}
 }
 
 func (s *slots) giveBack(lane, n int) {
@@ -48,6 +69,20 @@ func (s *slots) giveBack(lane, n int) {
 	s.mu.Lock()
 	s.used[lane] -= n
 	s.mu.Unlock()
+	s.tell()
+}
+
+// ends counts works whose end is being written.
+func (s *slots) ends(n int) {
+	s.mu.Lock()
+	s.ending += n
+	s.mu.Unlock()
+	if n < 0 {
+		s.tell()
+	}
+}
+
+func (s *slots) tell() {
 	for _, c := range s.freed {
 		poke(c)
 	}

@@ -98,7 +98,7 @@ func TestStalledTransaction(t *testing.T) {
 				hangs, release := pool.stall(stalled, skip)
 				defer release()
 				o := quick()
-				o.Concurrency = 2 // so that it takes several claims
+				o.Batch = 8 // so that it takes several claims
 				w := NewWorker(q, o)
 				w.callLimit = 100 * time.Millisecond
 				r.runWorker(w)

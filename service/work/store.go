@@ -71,8 +71,21 @@ func due(db *gorm.DB, lane int, now time.Time, after place, limit int) (page []c
 	return page, err
 }
 
+// dueOf is due for works that are known by their ids.
+func dueOf(db *gorm.DB, ids []int64, lane int, now time.Time) (works []candidate, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = db.Raw("SELECT id, kind, order_key, run_at FROM work WHERE id IN ? AND state = 'ready' AND lane = ? AND run_at <= ? ORDER BY run_at, id",
+		ids, lane, now).Scan(&works).Error
+	return works, err
+}
+
 // heads tells for each order key which of its unfinished works is the first.
 func heads(db *gorm.DB, keys []string) (map[string]int64, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
 	var rows []struct {
 		OrderKey string
 		Head     int64

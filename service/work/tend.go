@@ -17,8 +17,8 @@ func (w *Worker) tend(ctx context.Context) {
 	every := min(w.o.Poll, w.o.Lease/6)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	answered := make(chan struct{}, 1)
-	answered <- struct{}{}
+	answered := make(chan error, 1)
+	answered <- nil
 	var extended, extendedAt time.Time // by this machine and by the clock, which may jump
 	var h health
 	for {
@@ -29,7 +29,10 @@ func (w *Worker) tend(ctx context.Context) {
 		}
 		w.giveUpExpired()
 		select {
-		case <-answered:
+		case err := <-answered:
+			if err != nil {
+				extended = time.Time{} // at once again
+			}
 		default:
 			continue // the last question is still open
 		}
@@ -38,8 +41,9 @@ func (w *Worker) tend(ctx context.Context) {
 			extended, extendedAt = time.Now(), w.now()
 		}
 		w.calls.Go(func() {
-			h.note(w, "tending leases", w.tendOnce(due))
-			answered <- struct{}{}
+			err := w.tendOnce(due)
+			h.note(w, "tending leases", err)
+			answered <- err
 		})
 	}
 }

@@ -75,6 +75,8 @@ type Worker struct {
 	claimers  []*claimer
 	callLimit time.Duration // most of one call to the database
 
+	laterPages, mostPages int
+
 	finishing    *model.GroupCommit[finish, bool]
 	finishHealth health
 
@@ -88,7 +90,7 @@ type Worker struct {
 // NewWorker makes a worker for a queue whose handlers are all registered; nothing happens before
 // [Worker.Run].
 func NewWorker(q *Queue, o Options) *Worker {
-	w := &Worker{Queue: q, o: o.withDefaults(), callLimit: 5 * time.Second, running: map[*attempt]struct{}{}}
+	w := &Worker{Queue: q, o: o.withDefaults(), callLimit: 5 * time.Second, laterPages: laterPages, mostPages: mostPages, running: map[*attempt]struct{}{}}
 	w.pace = map[int]*pace{LaneUrgent: {}, LaneNormal: {}, LaneBulk: {}}
 	w.claimers = []*claimer{newClaimer(w, LaneUrgent), newClaimer(w, LaneNormal, LaneBulk)}
 	w.slots = newSlots(w.o.Concurrency, w.claimers[0].freed, w.claimers[1].freed)
@@ -171,3 +173,13 @@ func newToken() string {
 
 // jittered spreads d by a tenth to either side, so that replicas don't move in step.
 func jittered(d time.Duration) time.Duration { return d - d/10 + randv2.N(d/5+1) }
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
