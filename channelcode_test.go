@@ -74,3 +74,15 @@ func (h *house) code(id string) (code console.ChannelCode) {
 	h.console.get("/channel-codes/"+id, &code)
 	return code
 }
+
+// welcomingCode is a channel code that tags, remarks and welcomes.
+func (h *house) welcomingCode(userids ...string) console.ChannelCode {
+	h.t.Helper()
+	if len(userids) == 0 {
+		userids = []string{"staff0001", "staff0002", "staff0003"}
+	}
+	group := list[console.TagGroup](h.console, "/tag-groups?account_id="+h.account)[0]
+	return h.newCode("包裹卡", object{
+		"remark_pattern": "{{客户昵称}}-{{渠道}}", "tag_ids": []string{group.Tags[0].ID}, "welcome": object{"text": "{{客户昵称}}您好"},
+	}, userids...)
+}

@@ -27,11 +27,7 @@ func furnished(t *testing.T, s setting) (*house, *process, console.ChannelCode) 
 	server := h.spawn()
 	h.moveIn()
 	h.synchronise(30 * time.Second)
-	group := list[console.TagGroup](h.console, "/tag-groups?account_id="+h.account)[0]
-	code := h.newCode("包裹卡", object{
-		"remark_pattern": "{{客户昵称}}-{{渠道}}", "tag_ids": []string{group.Tags[0].ID}, "welcome": object{"text": "{{客户昵称}}您好"},
-	}, "staff0001", "staff0002", "staff0003")
-	return h, server, code
+	return h, server, h.welcomingCode()
 }
 
 // TestF04_KilledAtRandom kills the server again and again while customers scan. Whatever was
@@ -131,24 +127,32 @@ func (h *house) checkWelcomes(db *gorm.DB) {
 // checkOnce: n customers came through the code, each known, counted, tagged and remarked once.
 func (h *house) checkOnce(db *gorm.DB, code console.ChannelCode, n int) {
 	h.t.Helper()
+	h.checkArrived(db, code, n)
+	if got := modeltest.Count[model.TagAssignment](h.t, db, "sync_state = ?", "synced"); got != int64(n) {
+		h.t.Errorf("tags: %d, want %d", got, n)
+	}
+	for _, c := range h.simCustomers() {
+		r := c.Customer.Relations[0]
+		if want := cutRemark(c.Person.Name + "-" + code.Name); len(r.Tags) != 1 || r.Remark != want {
+			h.t.Errorf("the platform has tags %v and the remark %q, want one and %q", r.Tags, r.Remark, want)
+		}
+	}
+}
+
+// checkArrived: n customers came through the code, each known and counted once.
+func (h *house) checkArrived(db *gorm.DB, code console.ChannelCode, n int) {
+	h.t.Helper()
 	for what, got := range map[string]int64{
 		"customers":             modeltest.Count[model.Customer](h.t, db),
 		"relations":             modeltest.Count[model.Relation](h.t, db, "status = ?", "active"),
 		"customer.added facts":  modeltest.Count[model.Event](h.t, db, "kind = ?", "customer.added"),
 		"counted by the code":   h.code(code.ID).Added,
-		"tags":                  modeltest.Count[model.TagAssignment](h.t, db, "sync_state = ?", "synced"),
 		"dead letters, plus n":  modeltest.Count[model.Work](h.t, db, "state = ?", "dead") + int64(n),
 		"external_userids":      modeltest.Count[model.Identity](h.t, db, "kind = ?", "external_userid"),
 		"customers of the code": modeltest.Count[model.Relation](h.t, db, "channel_code_id <> 0"),
 	} {
 		if got != int64(n) {
 			h.t.Errorf("%s: %d, want %d", what, got, n)
-		}
-	}
-	for _, c := range h.simCustomers() {
-		r := c.Customer.Relations[0]
-		if want := cutRemark(c.Person.Name + "-" + code.Name); len(r.Tags) != 1 || r.Remark != want {
-			h.t.Errorf("the platform has tags %v and the remark %q, want one and %q", r.Tags, r.Remark, want)
 		}
 	}
 }

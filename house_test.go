@@ -446,6 +446,7 @@ func (c *client) must(method, path string, in, out any) {
 func (c *client) get(path string, out any)      { c.t.Helper(); c.must("GET", path, nil, out) }
 func (c *client) post(path string, in, out any) { c.t.Helper(); c.must("POST", path, in, out) }
 func (c *client) put(path string, in, out any)  { c.t.Helper(); c.must("PUT", path, in, out) }
+func (c *client) remove(path string)            { c.t.Helper(); c.must("DELETE", path, nil, nil) }
 
 // page is one page of a list of the console.
 type page[T any] struct {

@@ -210,15 +210,6 @@ func databaseAway(t *testing.T, h *house, away func() (back func())) {
 	h.checkOnce(db, code, scans)
 }
 
-// welcomingCode is a channel code that tags, remarks and welcomes.
-func (h *house) welcomingCode() console.ChannelCode {
-	h.t.Helper()
-	group := list[console.TagGroup](h.console, "/tag-groups?account_id="+h.account)[0]
-	return h.newCode("包裹卡", object{
-		"remark_pattern": "{{客户昵称}}-{{渠道}}", "tag_ids": []string{group.Tags[0].ID}, "welcome": object{"text": "{{客户昵称}}您好"},
-	}, "staff0001", "staff0002", "staff0003")
-}
-
 // TestF17_RedisAway wipes Redis, then slows it down, then takes it away: nothing is lost, callbacks are
 // answered as ever, and the platform is asked for a token at most once a minute.
 func TestF17_RedisAway(t *testing.T) {

@@ -221,3 +221,13 @@ func differences[V comparable](want, got map[string]V) []string {
 func sortedJoin(list []string) string {
 	return strings.Join(slices.Sorted(slices.Values(list)), " ")
 }
+
+// effects counts the calls that changed the simulated world, or could have.
+func effects(calls []call) (n int) {
+	for _, c := range calls {
+		if c.Effect {
+			n++
+		}
+	}
+	return n
+}

@@ -200,6 +200,20 @@ func (p *platform) Customer(ctx context.Context, id string) (*wecom.Customer, er
 	return nil, fails(wecom.ClassRelation, 84061)
 }
 
+func (p *platform) CustomerIDs(ctx context.Context, userID string) (ids []string, err error) {
+	if err := p.ask(ctx, "list"); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, c := range p.customers {
+		if slices.ContainsFunc(c.Relations, func(r wecom.Relation) bool { return r.UserID == userID }) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 func (p *platform) CustomersOf(ctx context.Context, userIDs []string, cursor string, limit int) (*wecom.CustomerPage, error) {
 	if err := p.ask(ctx, "batch"); err != nil {
 		return nil, err

@@ -74,6 +74,7 @@ type Groups interface {
 type Platform interface {
 	Customer(ctx context.Context, externalUserID string) (*wecom.Customer, error)
 	CustomersOf(ctx context.Context, userIDs []string, cursor string, limit int) (*wecom.CustomerPage, error)
+	CustomerIDs(ctx context.Context, userID string) ([]string, error)
 	Departments(ctx context.Context) ([]wecom.Department, error)
 	StaffOf(ctx context.Context, departmentID int64) ([]wecom.StaffMember, error)
 	StaffMember(ctx context.Context, userID string) (*wecom.StaffMember, error)

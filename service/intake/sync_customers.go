@@ -60,6 +60,11 @@ func (s *Service) readCustomerPage(ctx context.Context, p *pass, part *model.Syn
 	if slices.Contains(page.Unlicensed, member.UserID) {
 		return false, &wecom.Error{API: "externalcontact/batch/get_by_user", Account: p.acct.Name, Class: wecom.ClassPermission, Message: "the member has no licence for this"}
 	}
+	if part.Cursor == "" && len(page.Customers) == 0 {
+		if err := p.trulyNone(ctx, member.UserID); err != nil {
+			return false, err
+		}
+	}
 	last = page.Next == ""
 	in := customer.Input{Account: p.acct, Source: event.SourceSync, RunID: p.run.ID, ReadAt: readAt, Contacts: make([]customer.Contact, len(page.Customers))}
 	for i, c := range page.Customers {
@@ -84,6 +89,16 @@ func (s *Service) readCustomerPage(ctx context.Context, p *pass, part *model.Syn
 	}
 	part.Cursor = page.Next
 	return last, nil
+}
+
+// trulyNone asks a second way whether a member has no customers: an answer without any may be one that
+// lost its content, and believing it would end every relation of the member.
+func (p *pass) trulyNone(ctx context.Context, userID string) error {
+	ids, err := p.corp.CustomerIDs(ctx, userID)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return &wecom.Error{API: "externalcontact/batch/get_by_user", Account: p.acct.Name, Class: wecom.ClassUnknown, Message: "the answer is empty though the member has customers"}
 }
 
 // beginPartAgain puts a part back to its first page, because its cursor is refused. It fails in any

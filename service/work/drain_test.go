@@ -88,3 +88,25 @@ func TestDrainLimit(t *testing.T) {
 		t.Errorf("got %+v", row)
 	}
 }
+
+// TestStopBeforeStart: works that were claimed when the stop came, but had not begun, go back untouched.
+func TestStopBeforeStart(t *testing.T) {
+	r := newRig(t, clock.System)
+	q := r.queue()
+	Handle(q, "a", Policy{}, func(context.Context, *Lease, note) error { t.Error("it began after the stop"); return nil })
+	for i := range 5 {
+		enqueue(t, q, Item{Kind: "a", Payload: note{i}})
+	}
+	w := NewWorker(q, quick())
+	rows, cl, _, err := w.claimers[1].claim(LaneNormal, 5)
+	if err != nil || len(rows) != 5 {
+		t.Fatal(rows, err)
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.start(stopped, t.Context(), LaneNormal, 2, rows, cl)
+	w.attempts.Wait()
+	if n := inState(t, q, ready); n != 5 || countAttempts(t, q) != 0 {
+		t.Errorf("%d works are ready again, %d attempts counted", n, countAttempts(t, q))
+	}
+}

@@ -277,3 +277,26 @@ func TestF36_ClockWentBack(t *testing.T) {
 		t.Errorf("the later one: %+v", row)
 	}
 }
+
+// TestOneEndOnly: what is written about a lease that has ended under the same token changes nothing.
+func TestOneEndOnly(t *testing.T) {
+	r := newRig(t, func() time.Time { return noon })
+	q := r.queue()
+	w := NewWorker(q, quick())
+	id := enqueueOne(t, q, Item{Kind: "a", Payload: note{}})
+	token := newToken()
+	if rows, err := take(q.db, []int64{id}, 1, token, "w", noon, noon.Add(time.Hour)); err != nil || len(rows) != 1 {
+		t.Fatal(rows, err)
+	}
+	first := finish{grip{id, token}, verdict{state: ready, runAt: noon.Add(time.Hour), lastError: "first"}}
+	for _, again := range []verdict{first.v, {state: done}, {state: dead, lastError: "x"}, {state: ready, runAt: noon, free: true}} {
+		for _, f := range []finish{first, {first.grip, again}} {
+			if _, err := w.writeFinished(q.db, []finish{f}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if row := rowOf(t, q, id); row.State != ready || row.LastError != "first" || row.Attempts != 1 || !row.RunAt.Equal(noon.Add(time.Hour)) {
+			t.Errorf("%+v changed the row: %+v", again, row)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -21,6 +22,7 @@ import (
 // does whose network has gone silent.
 type stallingPool struct {
 	*sql.DB
+	lose    atomic.Int64 // commits that go through although they report an error
 	mu      sync.Mutex
 	next    string // the call that hangs: begin or commit
 	skip    int    // such calls that go through before
@@ -43,7 +45,11 @@ type stallingTx struct {
 
 func (t *stallingTx) Commit() error {
 	t.pool.reach("commit")
-	return t.Tx.Commit()
+	err := t.Tx.Commit()
+	if err == nil && t.pool.lose.Add(-1) >= 0 {
+		return driver.ErrBadConn
+	}
+	return err
 }
 
 // stall makes the next such call but skip hang until released; hangs is closed when it does.
@@ -231,4 +237,45 @@ func TestHungTransactionHidesNothing(t *testing.T) {
 	}
 	hung.Rollback()
 	eventually(t, "the locked ones follow", func() bool { return inState(t, q, done) == int64(len(locked)+3) })
+}
+
+// TestBounded: a call that heeds nothing is not waited for.
+func TestBounded(t *testing.T) {
+	var pending sync.WaitGroup
+	release := make(chan struct{})
+	began := time.Now()
+	_, err := Bounded(&pending, 20*time.Millisecond, func(context.Context) (int, error) { <-release; return 1, nil })
+	if !errors.Is(err, ErrStalled) || time.Since(began) > 5*time.Second {
+		t.Errorf("got %v after %v", err, time.Since(began))
+	}
+	close(release)
+	pending.Wait()
+	if v, err := Bounded(&pending, time.Minute, func(context.Context) (int, error) { return 1, nil }); v != 1 || err != nil {
+		t.Errorf("got %d, %v", v, err)
+	}
+}
+
+// TestLostAnswer: a COMMIT that went through but whose answer was lost leaves no work waiting for a lease to
+// run out, and none is run twice because its end is written twice.
+func TestLostAnswer(t *testing.T) {
+	r := newRig(t, clock.System)
+	q, pool := r.stallingQueue()
+	var calls atomic.Int64
+	Handle(q, "a", Policy{}, func(context.Context, *Lease, note) error { calls.Add(1); return nil })
+	outside := r.queue()
+	o := quick()
+	o.Lease, o.Batch, o.Metrics = time.Hour, 4, metrics(t)
+	pool.lose.Store(5)
+	enqueueFew(t, outside, 40)
+	r.run(q, o)
+	eventually(t, "all are done", func() bool { return inState(t, outside, done) == 40 })
+	if left := pool.lose.Load(); left > 0 {
+		t.Fatalf("%d answers were not lost", left)
+	}
+	if calls.Load() != 40 || countAttempts(t, outside) != 40 {
+		t.Errorf("%d calls and %d attempts for 40 works", calls.Load(), countAttempts(t, outside))
+	}
+	if n := value(t, o.Metrics.refused.WithLabelValues("a")); n != 0 {
+		t.Errorf("%v ends were taken for stale", n)
+	}
 }
