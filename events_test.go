@@ -215,7 +215,7 @@ func TestGroupsInTimeline(t *testing.T) {
 	h.sim.post("/act/group_leave", object{"chat_id": group.ID, "ids": []string{external}}, nil)
 	h.settled(10 * time.Second)
 	var told []string
-	for _, e := range list[console.Event](h.console, "/customers/"+c.ID+"/events?kind=group.joined&kind=group.left") {
+	for _, e := range list[console.Event](h.console, "/customers/"+c.ID+"/events?kind=group.joined,group.left") {
 		told = append(told, e.Kind)
 	}
 	// Those whom the first synchronisation found in a group have joined too; the newest come first.
@@ -277,6 +277,7 @@ func TestF29_SameEventManyTimes(t *testing.T) {
 
 // TestF34_OneTickOneRun: two servers and one clock: each tick of each job is planted and run once.
 func TestF34_OneTickOneRun(t *testing.T) {
+	t.Parallel() // it waits for the clock
 	h := newHouse(t, setting{company: simulator.Company{Staff: 1}})
 	h.start()
 	h.startAt(freeAddress(t))

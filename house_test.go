@@ -225,7 +225,7 @@ type process struct {
 // spawn runs the server as a process of its own and returns once it is ready.
 func (h *house) spawn(more ...string) *process {
 	h.t.Helper()
-	p := run(h.t, h.t.Output(), append(append(h.env[:len(h.env):len(h.env)], h.at(h.address)...), more...), "serve")
+	p := run(h.t, h.t.TempDir(), h.t.Output(), append(append(h.env[:len(h.env):len(h.env)], h.at(h.address)...), more...), "serve")
 	eventually(h.t, 30*time.Second, "the server is ready", func() bool { return p.over() || ready(h.address) })
 	if p.over() {
 		h.t.Fatalf("the server ended: %v", p.cmd.ProcessState)
@@ -233,8 +233,8 @@ func (h *house) spawn(more ...string) *process {
 	return p
 }
 
-// run starts the command; its words go to out.
-func run(t testing.TB, out io.Writer, env []string, args ...string) *process {
+// run starts the command in a folder; its words go to out.
+func run(t testing.TB, dir string, out io.Writer, env []string, args ...string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -242,7 +242,7 @@ func run(t testing.TB, out io.Writer, env []string, args ...string) *process {
 	}
 	p := &process{t: t, cmd: exec.Command(self, args...), ended: make(chan struct{})}
 	p.cmd.Env = append(without(os.Environ(), "ZHIYIN_"), append(env, asZhiyin+"=1")...)
-	p.cmd.Dir = t.TempDir()
+	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing outlives a test that was killed
 	if err := p.cmd.Start(); err != nil {
@@ -284,12 +284,7 @@ func (p *process) terminate(signal os.Signal, within time.Duration) int {
 	if err := p.cmd.Process.Signal(signal); err != nil {
 		p.t.Fatal(err)
 	}
-	select {
-	case <-p.ended:
-	case <-time.After(within):
-		p.t.Fatalf("the process did not stop within %s", within)
-	}
-	return p.cmd.ProcessState.ExitCode()
+	return p.finish(within)
 }
 
 // moveIn signs in, registers the simulated corp and has the platform call back to the house's address.
@@ -460,4 +455,34 @@ func list[T any](c *client, path string) []T {
 	var p page[T]
 	c.get(path, &p)
 	return p.Items
+}
+
+// words collects what a process says.
+type words struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (w *words) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// finish waits for the process to end by itself and returns its exit code.
+func (p *process) finish(within time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(within):
+		p.t.Fatalf("the process did not end within %s", within)
+	}
+	return p.cmd.ProcessState.ExitCode()
 }
