@@ -52,7 +52,7 @@ func (r *rig) replica(now clock.Clock, jobs ...Job) *Scheduler {
 func (r *rig) work(s *Scheduler) (stop func()) {
 	Workers(s.queue, s)
 	w := work.NewWorker(s.queue, work.Options{
-		Concurrency: 4, Poll: 5 * time.Millisecond, Lease: time.Minute, StopWithin: time.Second, Logger: slog.New(slog.DiscardHandler),
+		Concurrency: 4, Poll: 30 * time.Millisecond, Lease: time.Minute, StopWithin: time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	return r.background(w.Run)
 }
@@ -79,7 +79,7 @@ func nothing(context.Context) error { return nil }
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(2 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(4 * time.Millisecond) {
 		if cond() {
 			return
 		}

@@ -28,6 +28,7 @@ type claimer struct {
 	places  map[int]place     // per lane: where the next look begins
 	front   map[int]time.Time // per lane: when the last look at its beginning was
 	doubted []claim
+	aside   map[int]bool    // per lane: whether the last look was one at its beginning, out of turn
 	unknown map[string]bool // kinds nobody here handles, said once
 	swept   time.Time       // when the last look ended that went beyond the first page
 	cost    time.Duration   // of that look
@@ -47,7 +48,7 @@ type claim struct {
 func newClaimer(w *Worker, lanes ...int) *claimer {
 	return &claimer{
 		w: w, lanes: lanes, wake: make(chan struct{}, 1), freed: make(chan struct{}, 1),
-		places: map[int]place{}, front: map[int]time.Time{}, unknown: map[string]bool{}, next: map[int][]string{},
+		places: map[int]place{}, front: map[int]time.Time{}, aside: map[int]bool{}, unknown: map[string]bool{}, next: map[int][]string{},
 	}
 }
 
@@ -156,7 +157,7 @@ func (c *claimer) claim(lane, n int) (rows []model.Work, cl claim, left bool, er
 		c.doubt(cl) // the commit may have gone through
 		return nil, cl, false, err
 	}
-	if len(rows) == 0 { // others have them all: go on behind them
+	if len(rows) == 0 && !search.aside { // others have them all: go on behind them
 		last := chosen.works[len(chosen.works)-1]
 		c.places[lane] = place{last.RunAt, last.ID}
 	}
@@ -171,8 +172,10 @@ func (c *claimer) search(lane, n int, now time.Time) search {
 		// Thousands may wait that can't be done now: looking at them must not be all we do.
 		far: time.Since(c.swept) > 10*c.cost,
 	}
-	if s.from.id != 0 && time.Since(c.front[lane]) > c.w.o.Poll {
-		s.from, s.far, s.aside = place{}, false, true
+	// Never twice running: where looks take longer than a poll nothing but the beginning would be seen.
+	s.aside = s.from.id != 0 && !c.aside[lane] && time.Since(c.front[lane]) > c.w.o.Poll
+	if c.aside[lane] = s.aside; s.aside {
+		s.from, s.far = place{}, false
 	}
 	if s.from.id == 0 {
 		c.front[lane] = time.Now()
@@ -259,12 +262,13 @@ func (w *Worker) choose(db *gorm.DB, s search) (ch choice, err error) {
 			return ch, nil
 		case len(page) < size: // the lane's end: the next look begins at its beginning
 			return ch, nil
-		case !s.far:
-			ch.next = from
-			return ch, nil
 		}
 		last := page[len(page)-1]
 		from = place{last.RunAt, last.ID}
+		if !s.far { // a page per look is enough to get ahead, however slow looks are
+			ch.next = from
+			return ch, nil
+		}
 		size = w.laterPages
 	}
 	ch.left, ch.next = true, from

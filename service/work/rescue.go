@@ -33,20 +33,20 @@ func (w *Worker) rescueExpired(ctx context.Context) {
 
 func (w *Worker) rescueAll() error {
 	for after := int64(0); ; {
-		ids, err := call(w, "rescue", func(ctx context.Context) ([]int64, error) {
+		r, err := call(w, "rescue", func(ctx context.Context) (rescued, error) {
 			return rescue(w.db.WithContext(ctx), w.now(), after)
 		})
 		if err != nil {
 			return err
 		}
-		if len(ids) > 0 {
-			w.o.Logger.Warn("leases ran out; the works go back to the queue", "works", len(ids))
+		if r.works > 0 {
+			w.o.Logger.Warn("leases ran out; the works go back to the queue", "works", r.works)
 			w.Wake()
 		}
-		if len(ids) < rescuePage {
+		if r.last == 0 {
 			return nil
 		}
-		after = ids[len(ids)-1]
+		after = r.last
 	}
 }
 

@@ -199,6 +199,46 @@ func lockTable(t *testing.T, r *rig) (unlock func()) {
 	})
 }
 
+// TestHungTransactionHidesNothing: rows that another client's open transaction holds locked keep no other
+// work from being claimed, prolonged or rescued.
+func TestHungTransactionHidesNothing(t *testing.T) {
+	if !modeltest.OnMySQL() {
+		return // SQLite locks the whole database: see TestLockedTable
+	}
+	r := newRig(t, clock.System)
+	q := r.queue()
+	Handle(q, "a", Policy{}, func(context.Context, *Lease, note) error { return nil })
+	past := time.Now().UTC().Add(-time.Minute)
+	var locked []int64
+	for i := range 60 { // more than the first look sees
+		locked = append(locked, enqueueOne(t, q, Item{Kind: "a", Payload: note{i}, RunAt: past}))
+	}
+	expired := enqueueOne(t, q, Item{Kind: "a", Payload: note{}})
+	lockedExpired := enqueueOne(t, q, Item{Kind: "a", Payload: note{}})
+	for _, id := range []int64{expired, lockedExpired} {
+		if err := q.db.Model(&model.Work{}).Where("id = ?", id).Updates(map[string]any{"state": leased, "lease_until": past}).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	hung := modeltest.Open(t, r.dsn).Begin(&sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	defer hung.Rollback()
+	if err := hung.Exec("UPDATE work SET last_error = 'locked' WHERE id IN ?", append(locked, lockedExpired)).Error; err != nil {
+		t.Fatal(err)
+	}
+	fresh := enqueueOne(t, q, Item{Kind: "a", Payload: note{}})
+	w := NewWorker(q, quick())
+	w.callLimit = 500 * time.Millisecond
+	r.runWorker(w)
+	began := time.Now()
+	waitState(t, q, fresh, done)
+	waitState(t, q, expired, done)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	hung.Rollback()
+	eventually(t, "the locked ones follow", func() bool { return inState(t, q, done) == int64(len(locked)+3) })
+}
+
 // TestBounded: a call that heeds nothing is not waited for.
 func TestBounded(t *testing.T) {
 	var pending sync.WaitGroup

@@ -198,18 +198,28 @@ func look(db *gorm.DB, grips []grip) (map[int64]holding, error) {
 // rescuePage is how many works with an expired lease are returned by one statement.
 const rescuePage = 1000
 
+// rescued tells of a page of works whose lease ran out.
+type rescued struct {
+	works int   // that went back or ended
+	last  int64 // where the next page begins; 0 when this was the last
+}
+
 // rescue returns a page of works whose lease ran out to the queue, or ends those that an operator
-// asked to cancel. It looks at no payload and changes whatever it selected, so no row can hold up
-// the next; the id of the last selected one is where the next page begins.
-func rescue(db *gorm.DB, now time.Time, after int64) (ids []int64, err error) {
-	err = db.Raw("SELECT id FROM work WHERE state = 'leased' AND lease_until < ? AND id > ? ORDER BY id LIMIT ?", now, after, rescuePage).Scan(&ids).Error
-	if err != nil || len(ids) == 0 {
-		return nil, err
+// asked to cancel. It looks at no payload, and leaves out what another transaction holds, so no row can
+// hold up the next.
+func rescue(db *gorm.DB, now time.Time, after int64) (r rescued, err error) {
+	var page []int64
+	err = db.Raw("SELECT id FROM work WHERE state = 'leased' AND lease_until < ? AND id > ? ORDER BY id LIMIT ?", now, after, rescuePage).Scan(&page).Error
+	if err != nil || len(page) == 0 {
+		return r, err
 	}
-	return ids, model.InTx(db.Statement.Context, db, func(tx *gorm.DB) error {
+	if len(page) == rescuePage {
+		r.last = page[len(page)-1]
+	}
+	return r, model.InTx(db.Statement.Context, db, func(tx *gorm.DB) error {
 		const over = "state = 'leased' AND lease_until < ?"
-		free, err := unlocked(tx, ids, len(ids), over, now)
-		if err != nil || len(free) == 0 {
+		free, err := unlocked(tx, page, len(page), over, now)
+		if r.works = len(free); err != nil || r.works == 0 {
 			return err
 		}
 		err = tx.Exec(`UPDATE work SET state = 'ready', running_key = NULL, lease_token = '', lease_until = NULL,
