@@ -67,7 +67,7 @@ func virtualTicks(t *testing.T, apart time.Duration) {
 			planters[killed] = r.replica(clocks[killed], jobs...)
 		}
 		planters[0].plantAll(t.Context()) // after a kill and a jump back the quicker clock sees all that is due
-		worker.queue.Wake() // the planters are other processes to it
+		worker.queue.Wake()               // the planters are other processes to it
 		settleDown(t, worker)
 	}
 	judge(t, worker, latest, runs.Load())
