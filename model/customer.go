@@ -10,6 +10,13 @@ type Customer struct {
 	Gender   int // 0 unknown, 1 male, 2 female
 	Type     int // 1 WeChat user, 2 WeCom user, 0 unknown
 	CorpName string
+	City     string
+	// The day of birth is kept encrypted (yyyy-mm-dd); BirthMD is its month and day alone (1231, 0 unknown),
+	// for anniversaries, and Minor whether it is known to be less than 14 years ago.
+	SealedBirthday []byte
+	BirthMD        int `gorm:"column:birth_md"`
+	Minor          bool
+	MergedInto     int64 // the customer this one turned out to be; 0: it stands for itself
 	// FirstSource is where the person first came from: a channel code's source name or an add way.
 	FirstSource string
 	FirstSeenAt time.Time
@@ -23,10 +30,12 @@ type Identity struct {
 	CustomerID int64
 	Kind       string // external_userid, unionid, openid, phone, member_number
 	Scope      string // the platform id within which Value has meaning; empty for unionid
-	Value      string
-	Source     string
-	Confidence int // basis points
-	CreatedAt  time.Time
+	// Value identifies; of a phone number it is a keyed hash, and SealedValue holds the number.
+	Value       string
+	SealedValue []byte
+	Source      string
+	Confidence  int // basis points
+	CreatedAt   time.Time
 }
 
 // Relation 跟进关系 says that a staff member follows a customer (WeCom follow_user).

@@ -31,14 +31,18 @@ func TestMigrateTwiceAndAtOnce(t *testing.T) {
 func TestF05_KilledDuringMigration(t *testing.T) {
 	db := modeltest.DB(t)
 	want := indexesOf(t, db)
-	for version := 5; version >= 1; version-- {
+	var versions []int
+	if err := db.Raw("SELECT version_id FROM schema_version WHERE version_id > 0 ORDER BY version_id DESC").Scan(&versions).Error; err != nil {
+		t.Fatal(err)
+	}
+	for i, version := range versions {
 		if err := db.Exec("DELETE FROM schema_version WHERE version_id >= ?", version).Error; err != nil {
 			t.Fatal(err)
 		}
-		if n, err := model.Pending(t.Context(), db); err != nil || n != 6-version {
+		if n, err := model.Pending(t.Context(), db); err != nil || n != i+1 {
 			t.Fatalf("pending %d, %v", n, err)
 		}
-		if steps, err := model.Migrate(t.Context(), db); err != nil || steps != 6-version {
+		if steps, err := model.Migrate(t.Context(), db); err != nil || steps != i+1 {
 			t.Fatalf("from version %d: %d steps, %v", version, steps, err)
 		}
 		got := indexesOf(t, db)

@@ -4,7 +4,9 @@ package model
 func Rows() []any {
 	return []any{
 		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &Task{},
-		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &Event{},
+		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &Event{}, &EventDay{},
+		&CustomField{}, &CustomValue{}, &CustomerTag{},
+		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{}, &CustomerLifecycle{},
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&CustomerGroup{}, &GroupMember{},

@@ -3,6 +3,7 @@ package customer
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"time"
 
 	"zhiyin/model"
@@ -279,5 +280,5 @@ func (r reading) describe(row *model.Customer, readAt time.Time) bool {
 	if began := r.began(readAt); row.FirstSource == "" || began.Before(row.FirstSeenAt) {
 		row.FirstSeenAt, row.FirstSource = began, r.cameFrom()
 	}
-	return *row != before
+	return !reflect.DeepEqual(*row, before)
 }
