@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -31,6 +32,9 @@ func save(control *caller, path string) error {
 	defer cancel()
 	var world json.RawMessage
 	if err := control.call(ctx, "GET", "/_sim/state", nil, &world); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { // nothing else makes it when the database is a server
 		return err
 	}
 	// Written beside and renamed, so that a kill leaves the old world or the new one.
