@@ -31,6 +31,7 @@ import (
 	"zhiyin/service/intake"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/vault"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -45,6 +46,7 @@ type parts struct {
 	db      *gorm.DB
 	redis   redis.UniversalClient
 	gateway *wecom.Gateway
+	vault   *vault.Vault // for what is personal
 	queue   *work.Queue
 
 	accounts    *account.Service
@@ -161,6 +163,12 @@ func (p *parts) platform(context.Context) (err error) {
 		return err
 	}
 	if p.accounts, err = account.New(p.db, p.now, key); err != nil {
+		return err
+	}
+	if key, err = p.key("personal data"); err != nil {
+		return err
+	}
+	if p.vault, err = vault.New(key); err != nil {
 		return err
 	}
 	p.gateway, err = wecom.New(wecom.Config{

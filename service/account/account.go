@@ -11,24 +11,25 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/clock"
+	"zhiyin/service/vault"
 )
 
 // Service is the accounts. Safe for concurrent use.
 type Service struct {
 	db   *gorm.DB
 	now  clock.Clock
-	seal *sealer
+	seal sealer
 	book *cache
 }
 
 // New takes the key, 32 bytes used for nothing else, that seals credentials at rest. With another
 // key the accounts are still there, but asking for their credentials fails with ErrWrongKey.
 func New(db *gorm.DB, now clock.Clock, key []byte) (*Service, error) {
-	seal, err := newSealer(key)
+	v, err := vault.New(key)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{db: db, now: now, seal: seal}
+	s := &Service{db: db, now: now, seal: sealer{v}}
 	s.book = &cache{now: now, load: s.readAll}
 	return s, nil
 }
