@@ -49,6 +49,7 @@ type parts struct {
 	vault   *vault.Vault // for what is personal
 	queue   *work.Queue
 
+	events      *event.Log
 	accounts    *account.Service
 	staff       *staff.Service
 	customers   *customer.Service
@@ -197,7 +198,8 @@ func (p *parts) credential(ctx context.Context, name string) (wecom.Credential, 
 
 func (p *parts) capabilities(context.Context) (err error) {
 	p.queue = work.New(p.db, p.now)
-	events := event.New(p.queue, p.now)
+	p.events = event.New(p.queue, p.now, event.Options{DB: p.db, Zone: p.zone, Logger: p.log})
+	events := p.events
 	p.staff = staff.New(p.db, p.now, staff.Options{
 		IdleTimeout: p.cfg.SignIn.IdleTimeout, AbsoluteTimeout: p.cfg.SignIn.AbsoluteTimeout, Zone: p.zone,
 	})

@@ -80,6 +80,7 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	all.Go(func() error { return p.serveMetrics(ctx) })
 	all.Go(func() error { return p.worker.Run(ctx) })
 	all.Go(func() error { p.intake.Pump(ctx); return nil })
+	all.Go(func() error { p.events.RunFeeds(ctx); return nil })
 	all.Go(func() error { return p.scheduler.Run(ctx) })
 	all.Go(func() error {
 		if err := p.callbackIPs.Refresh(ctx); err != nil {

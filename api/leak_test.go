@@ -154,7 +154,7 @@ func TestV8_NoAnswerHoldsARowID(t *testing.T) {
 func TestTimelineShowsEveryFact(t *testing.T) {
 	c := newCompany(t)
 	modeltest.Create(t, c.db, &model.Event{
-		Kind: "of.later", AccountID: acme, CustomerID: ownCustomer, Source: "console", DedupeKey: "later", OccurredAt: noon, RecordedAt: noon,
+		Kind: "of.later", AccountID: acme, CustomerID: ownCustomer, Source: "console", DedupeKey: []byte("later-of-16bytes"), OccurredAt: noon, RecordedAt: noon,
 		Payload: fmt.Sprintf(`{"coupon_id":%d,"coupon_ids":[%d],"count":3}`, tagA, tagB),
 	})
 	rec := c.do(request{method: "GET", path: "/api/console/customers/" + c.ids.Of(model.KindCustomer, ownCustomer) + "/events", token: c.tokens["admin"]})

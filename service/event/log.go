@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,16 +14,38 @@ import (
 	"zhiyin/service/work"
 )
 
-// Log records facts and tells those who asked for their kind.
+// Log records what happened, counts it, and tells those who asked.
 type Log struct {
+	Options
 	queue       *work.Queue
 	now         clock.Clock
 	subscribers map[string][]string // kind of fact -> names of subscribers
+	feeds       []*feed
 }
 
-// New makes a log without subscribers.
-func New(queue *work.Queue, now clock.Clock) *Log {
-	return &Log{queue: queue, now: now, subscribers: map[string][]string{}}
+// Options is what a log needs for more than recording facts in a caller's transaction.
+type Options struct {
+	DB     *gorm.DB       // where tracked events go; Track, RunFeeds and the jobs need it
+	Zone   *time.Location // whose days are counted; nil: UTC+8
+	Logger *slog.Logger   // nil: slog.Default()
+}
+
+// chinaTime is the zone of the business where nobody says another.
+var chinaTime = time.FixedZone("UTC+8", 8*60*60)
+
+// New makes a log without subscribers and feeds. Options may be left out by those who only record.
+func New(queue *work.Queue, now clock.Clock, o ...Options) *Log {
+	l := &Log{queue: queue, now: now, subscribers: map[string][]string{}}
+	if len(o) > 0 {
+		l.Options = o[0]
+	}
+	if l.Zone == nil {
+		l.Zone = chinaTime
+	}
+	if l.Logger == nil {
+		l.Logger = slog.Default()
+	}
+	return l
 }
 
 // Recorded is what a subscriber is told: the row of the fact.
@@ -39,7 +62,8 @@ type Recorded struct {
 // Subscribe has handle called for every fact of these kinds that is recorded from now on: at least
 // once, after the commit, per customer in the order of recording, on any replica. One subscriber
 // that fails is retried alone. Call it while parts are put together, before anything is recorded;
-// name is data, stored with pending work.
+// name is data, stored with pending work. It costs one work per fact: whoever wants all that
+// customers do takes a [Log.Feed].
 func (l *Log) Subscribe(name string, handle func(ctx context.Context, f Recorded) error, kinds ...string) {
 	for _, k := range kinds {
 		l.subscribers[k] = append(l.subscribers[k], name)
@@ -75,17 +99,10 @@ func (l *Log) RecordEach(tx *gorm.DB, facts ...Fact) (isNew []bool, err error) {
 			return nil, err
 		}
 	}
-	isNew, err = insert(tx, rows)
-	if err != nil {
+	if isNew, err = l.write(tx, rows); err != nil {
 		return nil, fmt.Errorf("record facts: %w", err)
 	}
-	var told []work.Item
-	for i, row := range rows {
-		if isNew[i] {
-			told = append(told, l.tell(row)...)
-		}
-	}
-	return isNew, l.queue.Enqueue(tx, told...)
+	return isNew, nil
 }
 
 func (l *Log) row(f Fact) (*model.Event, error) {
@@ -94,42 +111,18 @@ func (l *Log) row(f Fact) (*model.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode fact %s: %w", a.Kind, err)
 	}
-	return &model.Event{
-		Kind: a.Kind, AccountID: a.AccountID, CustomerID: a.CustomerID, StaffID: a.StaffID, Source: a.Source,
-		DedupeKey: a.Key, Payload: string(payload), OccurredAt: a.At, RecordedAt: l.now(),
-	}, nil
-}
-
-// insert leaves out what is known to be there before it tries the rest at once: repeats are common.
-func insert(tx *gorm.DB, rows []*model.Event) (isNew []bool, err error) {
-	isNew = make([]bool, len(rows))
-	keys := make([]string, len(rows))
-	for i, r := range rows {
-		keys[i] = r.DedupeKey
+	row := &model.Event{
+		Kind: a.Kind, AccountID: a.AccountID, CustomerID: a.CustomerID, RecordedFor: a.CustomerID, StaffID: a.StaffID, Source: a.Source,
+		DedupeKey: factKey(a.Key), Payload: string(payload), OccurredAt: a.At.UTC(), RecordedAt: l.now(),
 	}
-	var known []string
-	if len(rows) > 1 { // of one alone the insert itself tells
-		if err := tx.Model(&model.Event{}).Where("dedupe_key IN ?", keys).Pluck("dedupe_key", &known).Error; err != nil {
-			return nil, err
+	if k := builtInKinds[a.Kind]; k != nil && (k.Item != "" || k.Value != "") {
+		var said map[string]json.RawMessage
+		if err := json.Unmarshal(payload, &said); err != nil {
+			return nil, fmt.Errorf("read fact %s: %w", a.Kind, err)
 		}
+		row.Item, row.Value = itemOf(said[k.Item]), valueOf(said[k.Value])
 	}
-	taken := make(map[string]bool, len(rows))
-	for _, k := range known {
-		taken[k] = true
-	}
-	var fresh []*model.Event
-	var at []int
-	for i, r := range rows {
-		if !taken[r.DedupeKey] {
-			taken[r.DedupeKey] = true
-			fresh, at = append(fresh, r), append(at, i)
-		}
-	}
-	inserted, err := model.InsertNew(tx, fresh)
-	for i := range inserted {
-		isNew[at[i]] = inserted[i]
-	}
-	return isNew, err
+	return row, nil
 }
 
 // tell makes one work per subscriber of the fact's kind.

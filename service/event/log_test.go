@@ -63,6 +63,18 @@ func TestRecordTellsWhatIsNew(t *testing.T) {
 	if n := modeltest.Count[model.Event](t, db); n != 5 {
 		t.Errorf("got %d events, want 5", n)
 	}
+	var days []model.EventDay
+	if err := db.Order("customer_id, kind").Find(&days).Error; err != nil {
+		t.Fatal(err)
+	}
+	want := "1 customer.added 2, 1 customer.left 1, 2 customer.added 1, 4 customer.same_person_found 1, "
+	var got string
+	for _, d := range days {
+		got += fmt.Sprintf("%d %s %d, ", d.CustomerID, d.Kind, d.Times)
+	}
+	if got != want {
+		t.Errorf("counted %s, want %s", got, want)
+	}
 	var works []model.Work
 	if err := db.Order("id").Find(&works).Error; err != nil {
 		t.Fatal(err)

@@ -121,10 +121,12 @@ CREATE TABLE IF NOT EXISTS event (
     kind VARCHAR(64) NOT NULL,
     account_id INTEGER NOT NULL,
     customer_id INTEGER NOT NULL,
+    recorded_for INTEGER NOT NULL,
     staff_id INTEGER NOT NULL,
     source VARCHAR(32) NOT NULL,
     item VARCHAR(64) NOT NULL,
-    dedupe_key VARCHAR(191) NOT NULL,
+    value INTEGER NOT NULL,
+    dedupe_key BLOB NOT NULL,
     payload TEXT NOT NULL,
     occurred_at DATETIME NOT NULL,
     recorded_at DATETIME NOT NULL

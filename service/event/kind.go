@@ -1,0 +1,169 @@
+package event
+
+import "slices"
+
+// Kind describes a kind of event: what it says, what is counted, how long it is kept.
+type Kind struct {
+	Name   string // stored in rows, never renamed
+	Zh, En string
+	Class  Class
+	// Tracked: clients may send it; what is not tracked is recorded by this house alone.
+	Tracked bool
+	// Custom: operators defined it and may change it.
+	Custom bool
+	// Properties are what an event of this kind may say. Of an internal fact only those are listed
+	// that people may ask about.
+	Properties []Property
+	// Item and Value name the properties that an event's Item and Value are taken from; empty: none.
+	// Both are counted per day: how often, and the sum of the values.
+	Item, Value string
+	// Version rises with every change of a custom kind.
+	Version int64
+}
+
+// Property is something that an event may say.
+type Property struct {
+	Name     string       `json:"name"`
+	Zh       string       `json:"zh"`
+	En       string       `json:"en"`
+	Type     PropertyType `json:"type"`
+	Required bool         `json:"required,omitempty"`
+}
+
+// PropertyType says what values a property takes. Names are data.
+type PropertyType string
+
+// The types of properties.
+const (
+	Text    PropertyType = "text"    // up to 512 characters, without control characters
+	Integer PropertyType = "integer" // within ±2⁵³, which every client can write
+	Number  PropertyType = "number"
+	Boolean PropertyType = "boolean"
+	Time    PropertyType = "time"  // RFC 3339
+	Money   PropertyType = "money" // whole fen
+	RowID   PropertyType = "id"    // a row of ours; internal facts only
+)
+
+// Property finds a property by its name.
+func (k *Kind) Property(name string) (Property, bool) {
+	i := slices.IndexFunc(k.Properties, func(p Property) bool { return p.Name == name })
+	if i < 0 {
+		return Property{}, false
+	}
+	return k.Properties[i], true
+}
+
+// The kinds that clients may track without anybody defining them. Names are data.
+const (
+	KindPageViewed     = "page.viewed"
+	KindElementClicked = "element.clicked"
+	KindProductViewed  = "product.viewed"
+	KindCartAdded      = "cart.added"
+	KindShared         = "content.shared"
+	KindSearched       = "search.made"
+)
+
+var (
+	staffProperty   = Property{Name: "staff_id", Zh: "成员", En: "Staff member", Type: RowID}
+	channelProperty = Property{Name: "channel_code_id", Zh: "渠道活码", En: "Channel code", Type: RowID}
+	stateProperty   = Property{Name: "state", Zh: "渠道参数", En: "State", Type: Text}
+	groupProperty   = Property{Name: "group_id", Zh: "客户群", En: "Group", Type: RowID}
+	dwellProperty   = Property{Name: "dwell_ms", Zh: "停留毫秒数", En: "Dwell time in ms", Type: Integer}
+	pageProperty    = Property{Name: "page", Zh: "页面", En: "Page", Type: Text}
+	productProperty = Property{Name: "product", Zh: "商品编号", En: "Product number", Type: Text, Required: true}
+	titleProperty   = Property{Name: "title", Zh: "标题", En: "Title", Type: Text}
+)
+
+// builtIn is the one table of the kinds that come with the product. Custom kinds are rows.
+var builtIn = []Kind{
+	{
+		Name: KindPageViewed, Zh: "浏览页面", En: "Viewed a page", Class: ClassBehaviour, Tracked: true, Item: "page", Value: "dwell_ms",
+		Properties: []Property{required(pageProperty), titleProperty, dwellProperty, {Name: "referrer", Zh: "来源页面", En: "Referrer", Type: Text}, {Name: "scene", Zh: "场景值", En: "Scene", Type: Integer}},
+	}, {
+		Name: KindElementClicked, Zh: "点击", En: "Clicked", Class: ClassBehaviour, Tracked: true, Item: "element",
+		Properties: []Property{{Name: "element", Zh: "元素", En: "Element", Type: Text, Required: true}, pageProperty},
+	}, {
+		Name: KindProductViewed, Zh: "浏览商品", En: "Viewed a product", Class: ClassBehaviour, Tracked: true, Item: "product", Value: "dwell_ms",
+		Properties: []Property{productProperty, titleProperty, dwellProperty, {Name: "category", Zh: "类目", En: "Category", Type: Text}, {Name: "price", Zh: "价格", En: "Price", Type: Money}},
+	}, {
+		Name: KindCartAdded, Zh: "加入购物车", En: "Added to the cart", Class: ClassBehaviour, Tracked: true, Item: "product", Value: "amount",
+		Properties: []Property{productProperty, {Name: "quantity", Zh: "数量", En: "Quantity", Type: Integer}, {Name: "amount", Zh: "金额", En: "Amount", Type: Money}},
+	}, {
+		Name: KindShared, Zh: "分享", En: "Shared", Class: ClassBehaviour, Tracked: true, Item: "target",
+		Properties: []Property{{Name: "target", Zh: "分享的内容", En: "What was shared", Type: Text, Required: true}, {Name: "to", Zh: "分享到", En: "Shared to", Type: Text}, titleProperty},
+	}, {
+		Name: KindSearched, Zh: "搜索", En: "Searched", Class: ClassBehaviour, Tracked: true, Item: "keyword",
+		Properties: []Property{{Name: "keyword", Zh: "关键词", En: "Keyword", Type: Text, Required: true}, {Name: "results", Zh: "结果数", En: "Results", Type: Integer}},
+	}, {
+		Name: KindCustomerAdded, Zh: "添加客户", En: "Became a contact", Class: ClassRelation, Item: "channel_code_id",
+		Properties: []Property{staffProperty, {Name: "add_way", Zh: "添加方式", En: "Way of adding", Type: Integer}, stateProperty, channelProperty},
+	}, {
+		Name: KindCustomerHalfAdded, Zh: "客户申请添加", En: "Asked to become a contact", Class: ClassRelation, Item: "channel_code_id",
+		Properties: []Property{staffProperty, stateProperty, channelProperty},
+	}, {
+		Name: KindCustomerDeletedByStaff, Zh: "成员删除客户", En: "Removed by the staff member", Class: ClassRelation,
+		Properties: []Property{staffProperty, {Name: "by_transfer", Zh: "因转接", En: "By a transfer", Type: Boolean}},
+	}, {
+		Name: KindCustomerLeft, Zh: "客户删除成员", En: "Left the staff member", Class: ClassRelation,
+		Properties: []Property{staffProperty},
+	}, {
+		Name: KindTagChanged, Zh: "标签变化", En: "Tags changed", Class: ClassRelation,
+		Properties: []Property{staffProperty},
+	}, {
+		Name: KindSamePersonFound, Zh: "发现疑似同一人", En: "May be the same person", Class: ClassRelation,
+	}, {
+		Name: KindGroupJoined, Zh: "加入客户群", En: "Joined a group", Class: ClassRelation, Item: "group_id",
+		Properties: []Property{groupProperty, {Name: "join_scene", Zh: "入群方式", En: "Way of joining", Type: Integer}, stateProperty},
+	}, {
+		Name: KindGroupLeft, Zh: "退出客户群", En: "Left a group", Class: ClassRelation, Item: "group_id",
+		Properties: []Property{groupProperty, {Name: "quit_scene", Zh: "退群方式", En: "Way of leaving", Type: Integer}},
+	},
+}
+
+func required(p Property) Property {
+	p.Required = true
+	return p
+}
+
+// builtInKinds finds a kind of the table by its name.
+var builtInKinds = func() map[string]*Kind {
+	m := make(map[string]*Kind, len(builtIn))
+	for i := range builtIn {
+		m[builtIn[i].Name] = &builtIn[i]
+	}
+	return m
+}()
+
+// BuiltIn lists the kinds that come with the product.
+func BuiltIn() []Kind { return slices.Clone(builtIn) }
+
+// Class says how long events of a kind are kept. Names are data.
+type Class string
+
+// The classes of retention.
+const (
+	ClassBehaviour Class = "behaviour" // what people did in the mini-program
+	ClassRelation  Class = "relation"  // contacts, tags, groups
+	ClassTrade     Class = "trade"     // orders and refunds, which law wants kept
+	ClassRecord    Class = "record"    // decisions and consents that must be proved later
+)
+
+// classes is the one table of classes, with what the console shows.
+var classes = []struct {
+	Class  Class
+	Zh, En string
+}{
+	{ClassBehaviour, "行为", "Behaviour"},
+	{ClassRelation, "关系", "Relations"},
+	{ClassTrade, "交易", "Trade"},
+	{ClassRecord, "凭证", "Records"},
+}
+
+func knownClass(c Class) bool {
+	for _, k := range classes {
+		if k.Class == c {
+			return true
+		}
+	}
+	return false
+}
