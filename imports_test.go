@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"event"},
 	{"account", "staff"},
 	{"customer"},
+	{"segment"},
 	{"tag"},
 	{"acquisition", "group"},
 	{"intake"},

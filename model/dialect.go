@@ -92,3 +92,21 @@ func IsUnavailable(err error) bool {
 	}
 	return false
 }
+
+// JSONProperty gives the expressions that read one property of a JSON object in a column; a number in ten-thousandths. Each mention of one takes
+// the path, such as $."name", as a parameter of its own.
+func JSONProperty(sqlite bool, column string) (p struct{ Text, IsText, Number, IsNumber string }) {
+	if sqlite {
+		p.Text = "json_extract(" + column + ", ?) COLLATE NOCASE"
+		p.IsText = "json_type(" + column + ", ?) = 'text'"
+		p.Number = "ROUND(json_extract(" + column + ", ?) * 10000)"
+		p.IsNumber = "json_type(" + column + ", ?) IN ('integer', 'real')"
+		return p
+	}
+	value := "JSON_EXTRACT(" + column + ", ?)"
+	p.Text = "JSON_UNQUOTE(" + value + ") COLLATE utf8mb4_general_ci"
+	p.IsText = "JSON_TYPE(" + value + ") = 'STRING'"
+	p.Number = "CAST(JSON_UNQUOTE(" + value + ") AS DECIMAL(30, 4)) * 10000"
+	p.IsNumber = "JSON_TYPE(" + value + ") IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL')"
+	return p
+}

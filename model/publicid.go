@@ -35,6 +35,13 @@ const (
 	KindSession
 )
 
+// The kinds of what rules about customers name.
+const (
+	KindSegment Kind = iota + 60
+	KindProduct
+	KindProductCategory
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

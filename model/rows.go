@@ -9,6 +9,7 @@ func Rows() []any {
 		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{}, &CustomerLifecycle{},
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
+		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},
 		&CustomerGroup{}, &GroupMember{},
 		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}

@@ -1,0 +1,70 @@
+package segment
+
+// table says where a field is read: rows of other tables belong to a customer by their column customer.
+type table struct {
+	name     string // what stands after FROM
+	customer string // the column that says whose a row is
+	where    string // which rows count at all
+	column   string // of tables with one row a customer: what is asked about
+	key      string // of sets: what values are compared with
+	at       string // when a row happened
+	days     bool   // at is a day as yyyymmdd
+	sum      string // what numbers are about: an aggregate over the rows
+	lines    string // sum, read from the lines of orders
+	total    string // sum over all time, as customer_trade keeps it
+	numbered bool   // a choice is stored as its place in the list
+}
+
+func (t table) with(where string) table {
+	if t.where != "" {
+		where = t.where + " AND " + where
+	}
+	t.where = where
+	return t
+}
+
+// customerColumn is a column of the customer itself.
+func customerColumn(column string) table {
+	return table{name: "customer", customer: "customer.id", column: "customer." + column, at: "customer." + column, numbered: column == "gender"}
+}
+
+// oneRow is a column of a table that has at most one row a customer.
+func oneRow(name, column string) table {
+	return table{name: name, customer: name + ".customer_id", column: name + "." + column, at: name + "." + column}
+}
+
+// setOf is what a customer has any number of.
+func setOf(from, key string) table {
+	return table{name: from, customer: firstWord(from) + ".customer_id", key: key}
+}
+
+// rowsOf are things that happened to a customer.
+func rowsOf(name, at, sum string) table {
+	return table{name: name, customer: name + ".customer_id", at: at, sum: sum}
+}
+
+// Orders count once they are paid, and as long as they are not cancelled.
+const (
+	countedOrders = "customer_order.paid_at IS NOT NULL AND customer_order.status <> 'cancelled'"
+	orderLines    = "order_line JOIN customer_order ON customer_order.id = order_line.order_id"
+)
+
+func ordersOf(sum, lines, total string) table {
+	t := rowsOf("customer_order", "customer_order.paid_at", sum).with(countedOrders)
+	t.lines, t.total = lines, total
+	return t
+}
+
+func linesOf(key string) table {
+	t := table{name: orderLines, customer: "order_line.customer_id", key: key, at: "order_line.paid_at"}
+	return t.with("order_line.paid_at IS NOT NULL AND " + countedOrders)
+}
+
+func firstWord(s string) string {
+	for i := range s {
+		if s[i] == ' ' {
+			return s[:i]
+		}
+	}
+	return s
+}
