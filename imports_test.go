@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"event"},
 	{"account", "staff"},
 	{"customer"},
+	{"catalog"},
 	{"segment"},
 	{"tag"},
 	{"acquisition", "group"},

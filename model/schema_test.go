@@ -68,6 +68,7 @@ var nullableBytes = []string{
 	"account.sealed_secret", "account.sealed_callback_token", "account.sealed_callback_aes_key",
 	"account.sealed_old_callback_token", "account.sealed_old_callback_aes_key", "relation.fingerprint",
 	"customer.sealed_birthday", "identity.sealed_value", "custom_value.sealed_value",
+	"product.fingerprint", "product_category.fingerprint", "customer_order.fingerprint", "refund.fingerprint",
 }
 
 func classOfField(f *schema.Field) string {

@@ -5,7 +5,8 @@ import "time"
 // Fen 分 is an amount of money: a hundredth of a yuan.
 type Fen int64
 
-// Product 商品 is known by the number that the shop gives it.
+// Product 商品 is known by the number that the shop gives it. An order may speak of it before the shop has
+// described it: its Version is 0 then and its Status mentioned.
 type Product struct {
 	ID         int64
 	Number     string
@@ -14,24 +15,29 @@ type Product struct {
 	PriceFen   Fen
 	ImageURL   string
 	PagePath   string // in the mini-program
-	Status     string // on_sale, off_sale
+	Status     string // on_sale, off_sale, mentioned
 	Version    int64  // see CustomerOrder
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// Fingerprint is the SHA-256 of what the sender said at this version.
+	Fingerprint []byte
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
-// ProductCategory 商品分类.
+// ProductCategory 商品分类. Like a product it may be spoken of before it is described.
 type ProductCategory struct {
-	ID        int64
-	Number    string
-	ParentID  int64
-	Name      string
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID          int64
+	Number      string
+	ParentID    int64 // 0: at the top
+	Name        string
+	Version     int64
+	Fingerprint []byte
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // CustomerOrder 订单 as a shop system tells it. It may arrive before its customer is known: CustomerID is 0 until
-// the buyer's identity is somebody's.
+// the buyer's identity is somebody's. A refund may arrive before its order: the order is then a row of
+// Version 0 and Status awaited that says nothing but its number.
 type CustomerOrder struct {
 	ID          int64
 	Number      string
@@ -39,8 +45,8 @@ type CustomerOrder struct {
 	CustomerID  int64
 	BuyerKind   string // an identity's kind, scope and value
 	BuyerScope  string
-	BuyerValue  string
-	Status      string // placed, paid, shipped, completed, cancelled
+	BuyerValue  string // of a phone number its blind index
+	Status      string // awaited, placed, paid, shipped, completed, cancelled
 	TotalFen    Fen    // of the goods and their delivery, before any discount
 	DiscountFen Fen
 	PaidFen     Fen
@@ -49,6 +55,7 @@ type CustomerOrder struct {
 	PaidAt      *time.Time // nil: not paid
 	CompletedAt *time.Time
 	Version     int64 // when the sender last changed it, in ms since 1970: an older one changes nothing
+	Fingerprint []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -69,7 +76,7 @@ type OrderLine struct {
 	PaidAt      *time.Time
 }
 
-// Refund 退款. It may arrive before its order: OrderID is 0 until then.
+// Refund 退款. It may arrive before its order, see there.
 type Refund struct {
 	ID          int64
 	Number      string
@@ -81,6 +88,7 @@ type Refund struct {
 	AmountFen   Fen
 	RefundedAt  *time.Time
 	Version     int64
+	Fingerprint []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }

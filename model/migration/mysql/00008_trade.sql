@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS product (
     page_path VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     status VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     version BIGINT NOT NULL,
+    fingerprint VARBINARY(32),
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
@@ -22,10 +23,13 @@ CREATE TABLE IF NOT EXISTS product_category (
     number VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     parent_id BIGINT NOT NULL,
     name VARCHAR(128) NOT NULL,
+    version BIGINT NOT NULL,
+    fingerprint VARBINARY(32),
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE KEY uq_product_category_number (number)
+    UNIQUE KEY uq_product_category_number (number),
+    KEY ix_product_category_parent_id (parent_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS customer_order (
@@ -45,13 +49,15 @@ CREATE TABLE IF NOT EXISTS customer_order (
     paid_at DATETIME(3),
     completed_at DATETIME(3),
     version BIGINT NOT NULL,
+    fingerprint VARBINARY(32),
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY uq_customer_order_number (number),
     KEY ix_customer_order_customer_id_paid_at (customer_id, paid_at),
     KEY ix_customer_order_buyer_kind_buyer_scope_buyer_value (buyer_kind, buyer_scope, buyer_value),
-    KEY ix_customer_order_paid_at_customer_id (paid_at, customer_id)
+    KEY ix_customer_order_paid_at_customer_id (paid_at, customer_id),
+    KEY ix_customer_order_placed_at (placed_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS order_line (
@@ -85,11 +91,12 @@ CREATE TABLE IF NOT EXISTS refund (
     amount_fen BIGINT NOT NULL,
     refunded_at DATETIME(3),
     version BIGINT NOT NULL,
+    fingerprint VARBINARY(32),
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY uq_refund_number (number),
-    KEY ix_refund_order_number (order_number),
+    KEY ix_refund_order_id (order_id),
     KEY ix_refund_customer_id (customer_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 

@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS product (
     page_path VARCHAR(512) NOT NULL,
     status VARCHAR(16) NOT NULL,
     version INTEGER NOT NULL,
+    fingerprint BLOB,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
@@ -21,10 +22,13 @@ CREATE TABLE IF NOT EXISTS product_category (
     number VARCHAR(64) NOT NULL,
     parent_id INTEGER NOT NULL,
     name VARCHAR(128) COLLATE NOCASE NOT NULL,
+    version INTEGER NOT NULL,
+    fingerprint BLOB,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_product_category_number ON product_category (number);
+CREATE INDEX IF NOT EXISTS ix_product_category_parent_id ON product_category (parent_id);
 
 CREATE TABLE IF NOT EXISTS customer_order (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -43,6 +47,7 @@ CREATE TABLE IF NOT EXISTS customer_order (
     paid_at DATETIME,
     completed_at DATETIME,
     version INTEGER NOT NULL,
+    fingerprint BLOB,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
@@ -50,6 +55,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS uq_customer_order_number ON customer_order (nu
 CREATE INDEX IF NOT EXISTS ix_customer_order_customer_id_paid_at ON customer_order (customer_id, paid_at);
 CREATE INDEX IF NOT EXISTS ix_customer_order_buyer_kind_buyer_scope_buyer_value ON customer_order (buyer_kind, buyer_scope, buyer_value);
 CREATE INDEX IF NOT EXISTS ix_customer_order_paid_at_customer_id ON customer_order (paid_at, customer_id);
+CREATE INDEX IF NOT EXISTS ix_customer_order_placed_at ON customer_order (placed_at);
 
 CREATE TABLE IF NOT EXISTS order_line (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -81,11 +87,12 @@ CREATE TABLE IF NOT EXISTS refund (
     amount_fen INTEGER NOT NULL,
     refunded_at DATETIME,
     version INTEGER NOT NULL,
+    fingerprint BLOB,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_refund_number ON refund (number);
-CREATE INDEX IF NOT EXISTS ix_refund_order_number ON refund (order_number);
+CREATE INDEX IF NOT EXISTS ix_refund_order_id ON refund (order_id);
 CREATE INDEX IF NOT EXISTS ix_refund_customer_id ON refund (customer_id);
 
 CREATE TABLE IF NOT EXISTS customer_trade (
