@@ -205,6 +205,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	})
 	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, func(a string) customer.Contacts { return p.gateway.Corp(a) })
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
+	events.Subscribe("tag", p.tags.OnRelationEnded, event.KindCustomerLeft, event.KindCustomerDeletedByStaff)
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,
@@ -273,6 +274,8 @@ func (p *parts) jobs() job.Deps {
 		ChannelCodePush:    p.acquisition.PushDueCodes,
 		ChannelCodeOrphans: p.acquisition.SweepOrphans,
 		WelcomeSweep:       p.acquisition.SweepWelcomes,
+		TagExpire:          p.tags.ExpireDue,
+		TagVerify:          p.tags.Verify,
 		SyncFull:           p.intake.StartAll,
 		SyncSchedule:       p.cfg.Sync.Schedule,
 		CallbackIPsRefresh: p.callbackIPs.Refresh,

@@ -111,7 +111,7 @@ func idleJobs() job.Deps {
 	idle := func(context.Context) error { return nil }
 	return job.Deps{
 		WorkPrune: idle, CronWatch: idle, CronPrune: idle, SessionPrune: idle, InboxPrune: idle, MediaRenew: idle, ChannelCodePush: idle,
-		ChannelCodeOrphans: idle, WelcomeSweep: idle, SyncFull: idle, SyncSchedule: "0 3 * * *", CallbackIPsRefresh: idle,
+		ChannelCodeOrphans: idle, WelcomeSweep: idle, TagExpire: idle, TagVerify: idle, SyncFull: idle, SyncSchedule: "0 3 * * *", CallbackIPsRefresh: idle,
 	}
 }
 

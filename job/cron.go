@@ -33,6 +33,8 @@ type Deps struct {
 	ChannelCodePush    func(ctx context.Context) error
 	ChannelCodeOrphans func(ctx context.Context) error
 	WelcomeSweep       func(ctx context.Context) error
+	TagExpire          func(ctx context.Context) error
+	TagVerify          func(ctx context.Context) error
 	SyncFull           func(ctx context.Context) error
 	SyncSchedule       string // config sync.schedule
 	CallbackIPsRefresh func(ctx context.Context) error
@@ -53,6 +55,12 @@ func All(d Deps) []Job {
 		}, {
 			Name: "welcome.sweep", Schedule: "@every 10s", Max: time.Minute, Run: d.WelcomeSweep,
 			Zh: "为没能及时发出的欢迎语提醒成员", En: "asks staff to say hello where a welcome could not be sent in time",
+		}, {
+			Name: "tag.expire", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.TagExpire,
+			Zh: "去掉到期的标签", En: "takes off tags whose time has come",
+		}, {
+			Name: "tag.verify", Schedule: "53 4 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.TagVerify,
+			Zh: "核对客户标签与打标记录", En: "holds the tags of customers against who gave them",
 		}, {
 			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
 			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",

@@ -31,14 +31,15 @@ type CustomValue struct {
 	UpdatedAt   time.Time
 }
 
-// CustomerTag says that a customer bears a tag, whoever gave it and wherever: one of a WeCom relation's tags (see
-// TagAssignment) or one that lives here alone.
+// CustomerTag says that a customer bears a tag, whoever gave it and wherever. It follows from TagGrant and
+// TagAssignment alone and changes in the transactions in which they do. A row whose ExpiresAt has passed is not borne
+// any more, even while it is there. The source is that of the giver who lets it be borne longest.
 type CustomerTag struct {
 	ID         int64
 	CustomerID int64
-	TagID      int64
-	Source     string // wecom, channel_code, console, rule, import, open, …
+	TagID      int64  // never a mirror, but the tag that it mirrors
+	Source     string // wecom, channel_code, console, batch, rule, import, open, …
 	SourceID   int64  // which rule, import, …; 0: not one of several
 	ExpiresAt  *time.Time
-	CreatedAt  time.Time
+	CreatedAt  time.Time // of the oldest giver that is left
 }

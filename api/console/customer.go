@@ -23,6 +23,7 @@ type Customer struct {
 	FirstSource string     `json:"first_source,omitempty" doc:"where the person first came from"`
 	FirstSeenAt time.Time  `json:"first_seen_at"`
 	Relations   []Relation `json:"relations" nullable:"false" doc:"those that the viewer may see, newest first"`
+	TagIDs      []string   `json:"tag_ids" nullable:"false" doc:"the tags that the person bears, whoever gave them"`
 }
 
 // Relation says that a staff member follows the customer.
@@ -50,7 +51,7 @@ type ListCustomersInput struct {
 	AccountID     string    `query:"account_id" maxLength:"26"`
 	StaffID       []string  `query:"staff_id" maxItems:"100" doc:"followed by one of them"`
 	DepartmentID  string    `query:"department_id" maxLength:"26" doc:"followed by somebody of it or below it"`
-	TagID         []string  `query:"tag_id" maxItems:"100" doc:"bears one of them"`
+	TagID         []string  `query:"tag_id" maxItems:"100" doc:"bears one of them, whoever gave it"`
 	Status        string    `query:"status" enum:"active,half,left,removed" doc:"of the relation"`
 	ChannelCodeID string    `query:"channel_code_id" maxLength:"26"`
 	AddedFrom     time.Time `query:"added_from"`
@@ -104,6 +105,7 @@ func (h *Handlers) customerFilter(ctx context.Context, in *ListCustomersInput) (
 
 func (h *Handlers) listed(it customer.Item) Customer {
 	c := h.customer(&it.Customer)
+	c.TagIDs = h.publicIDs(model.KindTag, it.TagIDs)
 	for _, r := range it.Relations {
 		c.Relations = append(c.Relations, Relation{
 			ID: h.IDs.Of(model.KindRelation, r.ID), AccountID: h.IDs.Of(model.KindAccount, r.AccountID), StaffID: h.IDs.Of(model.KindStaff, r.StaffID),
@@ -117,7 +119,7 @@ func (h *Handlers) listed(it customer.Item) Customer {
 func (h *Handlers) customer(c *model.Customer) Customer {
 	return Customer{
 		ID: h.IDs.Of(model.KindCustomer, c.ID), Name: c.Name, Avatar: c.Avatar, Gender: c.Gender, Type: c.Type, CorpName: c.CorpName,
-		FirstSource: c.FirstSource, FirstSeenAt: c.FirstSeenAt, Relations: []Relation{},
+		FirstSource: c.FirstSource, FirstSeenAt: c.FirstSeenAt, Relations: []Relation{}, TagIDs: []string{},
 	}
 }
 
@@ -146,6 +148,9 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDe
 		return nil, err
 	}
 	out := CustomerDetail{Customer: h.customer(&d.Customer), Identities: []Identity{}}
+	for _, t := range d.Tags {
+		out.TagIDs = append(out.TagIDs, h.IDs.Of(model.KindTag, t.TagID))
+	}
 	for _, i := range d.Identities {
 		out.Identities = append(out.Identities, Identity{i.Kind, i.Scope, shown(i), i.Source})
 	}

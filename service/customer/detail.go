@@ -12,7 +12,8 @@ import (
 type Detail struct {
 	model.Customer
 	Identities []model.Identity
-	Relations  []DetailRelation // those that the viewer may see, newest first
+	Relations  []DetailRelation    // those that the viewer may see, newest first
+	Tags       []model.CustomerTag // those that the person bears
 }
 
 // DetailRelation is a relation with whom it is.
@@ -37,6 +38,11 @@ func (s *Service) Detail(ctx context.Context, v *staff.Viewer, id int64) (*Detai
 	if d.Identities, err = identitiesOf(db, id); err != nil {
 		return nil, err
 	}
+	tags, err := tagsOf(db, []int64{id}, s.now())
+	if err != nil {
+		return nil, err
+	}
+	d.Tags = tags[id]
 	d.Relations, err = detailRelations(db, sc, id)
 	return d, err
 }

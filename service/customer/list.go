@@ -28,7 +28,7 @@ type Filter struct {
 	AccountID        int64
 	// StaffIDs: followed by one of them. Of a department, give the ids of its staff.
 	StaffIDs      []int64
-	TagIDs        []int64 // bears at least one of them
+	TagIDs        []int64 // the person bears at least one of them, whoever gave it
 	Status        string  // of the relation
 	ChannelCodeID int64
 	AddedFrom     time.Time // inclusive
@@ -41,6 +41,7 @@ type Filter struct {
 type Item struct {
 	model.Customer
 	Relations []ItemRelation // those that the viewer may see, newest first
+	TagIDs    []int64        // row ids of the tags that the person bears
 }
 
 // ItemRelation is what a list shows of a relation.
@@ -90,7 +91,7 @@ func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, e
 		return nil, err
 	}
 	db := s.db.WithContext(ctx)
-	rows, err := listCustomers(db, sc, f, at) // one more than fits
+	rows, err := listCustomers(db, sc, f, at, s.now()) // one more than fits
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +104,23 @@ func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, e
 	if err != nil {
 		return nil, err
 	}
+	tags, err := tagsOf(db, rowIDs(rows), s.now())
+	if err != nil {
+		return nil, err
+	}
 	page.Items = make([]Item, len(rows))
 	for i, r := range rows {
-		page.Items[i] = Item{r, byCustomer[r.ID]}
+		page.Items[i] = Item{r, byCustomer[r.ID], tagIDs(tags[r.ID])}
 	}
 	return page, nil
+}
+
+func tagIDs(tags []model.CustomerTag) []int64 {
+	ids := make([]int64, len(tags))
+	for i, t := range tags {
+		ids[i] = t.TagID
+	}
+	return ids
 }
 
 func (f *Filter) check() error {

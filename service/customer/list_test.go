@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
@@ -45,7 +46,7 @@ func (h *house) viewer(userid, role string) *staff.Viewer {
 	return &staff.Viewer{StaffID: row.ID, AccountID: h.acct.ID, Roles: []string{role}}
 }
 
-func TestListWalksByCursorInTwoStatements(t *testing.T) {
+func TestListWalksByCursorInThreeStatements(t *testing.T) {
 	h := crowd(t)
 	statements := countStatements(t, h.db)
 	var all []string
@@ -56,7 +57,7 @@ func TestListWalksByCursorInTwoStatements(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := statements.Load(); n > 2 {
+		if n := statements.Load(); n > 3 {
 			t.Errorf("a page took %d statements", n)
 		}
 		for _, it := range p.Items {
@@ -79,9 +80,12 @@ func TestListFilters(t *testing.T) {
 	lisi, wang := h.viewer("lisi", "sales").StaffID, h.viewer("wang", "sales").StaffID
 	h.lost("zhao", "wm02", StatusLeft, at(50))
 	rel := h.relation("wang", "wm01")
+	ended, later := noon.Add(-time.Second), noon.Add(24*365*time.Hour)
 	modeltest.Create(t, h.db,
 		&model.TagAssignment{TagID: 5, RelationID: rel.ID, CustomerID: rel.CustomerID, SyncState: "synced", KnownAt: noon},
-		&model.TagAssignment{TagID: 6, RelationID: rel.ID, CustomerID: rel.CustomerID, SyncState: "remove", KnownAt: noon})
+		&model.CustomerTag{CustomerID: rel.CustomerID, TagID: 5, Source: "wecom", CreatedAt: noon},
+		&model.CustomerTag{CustomerID: rel.CustomerID, TagID: 6, Source: "rule", ExpiresAt: &ended, CreatedAt: noon},
+		&model.CustomerTag{CustomerID: rel.CustomerID, TagID: 7, Source: "rule", ExpiresAt: &later, CreatedAt: noon})
 	tests := []struct {
 		name string
 		f    Filter
@@ -101,7 +105,8 @@ func TestListFilters(t *testing.T) {
 		{"two staff", Filter{StaffIDs: []int64{lisi, wang}}, 20},
 		{"status", Filter{Status: StatusLeft}, 1},
 		{"tag", Filter{TagIDs: []int64{5, 99}}, 1},
-		{"tag to be removed", Filter{TagIDs: []int64{6}}, 0},
+		{"tag that has ended", Filter{TagIDs: []int64{6}}, 0},
+		{"tag that will end", Filter{TagIDs: []int64{7}}, 1},
 		{"tag with another staff", Filter{TagIDs: []int64{5}, StaffIDs: []int64{lisi}}, 0},
 		{"code", Filter{ChannelCodeID: 3}, 0},
 		{"another account", Filter{AccountID: 999}, 0},

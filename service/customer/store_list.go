@@ -4,11 +4,34 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
 	"zhiyin/model"
 )
+
+// tagsOf gives the tags that customers bear now, whoever gave them.
+func tagsOf(tx *gorm.DB, customerIDs []int64, now time.Time) (map[int64][]model.CustomerTag, error) {
+	out := map[int64][]model.CustomerTag{}
+	if len(customerIDs) == 0 {
+		return out, nil
+	}
+	var rows []model.CustomerTag
+	err := borneTags(tx, now).Where("customer_id IN ?", customerIDs).Order("customer_id, tag_id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("find tags of customers: %w", err)
+	}
+	for _, r := range rows {
+		out[r.CustomerID] = append(out[r.CustomerID], r)
+	}
+	return out, nil
+}
+
+// borneTags narrows customer_tag to what has not ended.
+func borneTags(tx *gorm.DB, now time.Time) *gorm.DB {
+	return tx.Model(&model.CustomerTag{}).Where("expires_at IS NULL OR expires_at > ?", now)
+}
 
 // borne are the states in which an assignment says that a relation bears the tag.
 var borne = []string{"add", "synced"}
@@ -25,13 +48,16 @@ func (sc scope) seen(q *gorm.DB) *gorm.DB {
 // listCustomers gives one row more than the page holds. Conditions about relations are an uncorrelated
 // subquery, so that the database may begin with whichever side is smaller; but when nearly all
 // relations fit, customers are walked in order, asking of each, until the page is full.
-func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor) ([]model.Customer, error) {
+func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor, now time.Time) ([]model.Customer, error) {
 	q := tx.Model(&model.Customer{})
 	switch related, asked := f.relations(tx, sc); {
 	case asked && sc.all && f.broad():
 		q = q.Where("EXISTS (?)", related.Select("1").Where("relation.customer_id = customer.id"))
 	case asked:
 		q = q.Where("customer.id IN (?)", related.Select("relation.customer_id"))
+	}
+	if len(f.TagIDs) > 0 {
+		q = q.Where("customer.id IN (?)", borneTags(tx, now).Where("tag_id IN ?", f.TagIDs).Select("customer_id"))
 	}
 	if f.NamePrefix != "" {
 		q = q.Where("customer.name LIKE ? ESCAPE '!'", like(f.NamePrefix)+"%")
@@ -73,10 +99,6 @@ func (f Filter) relations(tx *gorm.DB, sc scope) (q *gorm.DB, asked bool) {
 	where(f.ChannelCodeID != 0, "relation.channel_code_id = ?", f.ChannelCodeID)
 	where(!f.AddedFrom.IsZero(), "relation.added_at >= ?", f.AddedFrom.UTC())
 	where(!f.AddedTo.IsZero(), "relation.added_at < ?", f.AddedTo.UTC())
-	if len(f.TagIDs) > 0 {
-		bearing := tx.Model(&model.TagAssignment{}).Select("relation_id").Where("tag_id IN ? AND sync_state IN ?", f.TagIDs, borne)
-		where(true, "relation.id IN (?)", bearing)
-	}
 	return q, asked
 }
 

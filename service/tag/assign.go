@@ -2,7 +2,6 @@ package tag
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -42,14 +41,22 @@ func (s *Service) ApplyAssignmentsTx(tx *gorm.DB, acct *model.Account, list []Re
 	if err != nil {
 		return err
 	}
-	c, err := s.changes(tx, relationIDs(list), source)
+	relations := make([]*model.Relation, len(list))
+	for i, r := range list {
+		relations[i] = r.Relation
+	}
+	c, err := s.changes(tx, relations, nil, Origin{Source: source})
 	if err != nil {
 		return err
 	}
 	for _, r := range list {
 		c.agree(r, tags)
 	}
-	return c.write()
+	if err := c.align(relations, source == event.SourceSync); err != nil {
+		return err
+	}
+	_, err = c.write()
+	return err
 }
 
 // known finds the tags that the platform names, and notes those nobody knew.
@@ -91,18 +98,15 @@ func (s *Service) known(tx *gorm.DB, acct *model.Account, list []RelationTags) (
 	return byPlatformID(tx, kindTag, acct.ID, ids)
 }
 
-func relationIDs(list []RelationTags) []int64 {
-	ids := make([]int64, len(list))
-	for i, r := range list {
-		ids[i] = r.Relation.ID
-	}
-	return ids
-}
-
 // AssignTx gives relations tags and takes tags away, here at once and at the platform soon. Tags that
 // are gone or belong to another account are left out. Repeatable: what a relation bears already, or
-// doesn't bear, stays as it is.
+// doesn't bear, stays as it is. What is taken away ends the customer's grants of it too, but stays on
+// relations that have it from somebody else.
 func (s *Service) AssignTx(tx *gorm.DB, relations []*model.Relation, add, remove []int64, source string) error {
+	return s.assign(tx, relations, add, remove, Origin{Source: source})
+}
+
+func (s *Service) assign(tx *gorm.DB, relations []*model.Relation, add, remove []int64, origin Origin) error {
 	if len(relations) == 0 || len(add)+len(remove) == 0 {
 		return nil
 	}
@@ -110,26 +114,38 @@ func (s *Service) AssignTx(tx *gorm.DB, relations []*model.Relation, add, remove
 	if err != nil {
 		return err
 	}
-	ids := make([]int64, len(relations))
-	for i, r := range relations {
-		ids[i] = r.ID
-	}
-	c, err := s.changes(tx, ids, source)
+	c, err := s.changes(tx, relations, nil, origin)
 	if err != nil {
 		return err
 	}
-	var items []work.Item
 	for _, r := range relations {
-		if c.wish(r, tags, add, remove) {
-			items = append(items, work.Item{
-				Kind: workPushMarks, Payload: relationRef{r.ID}, OrderKey: fmt.Sprintf("tag.relation:%d", r.ID),
-			})
+		if origin.Source == sourceChannelCode {
+			c.origin.ID = r.ChannelCodeID
 		}
+		c.wish(r, tags, add, remove)
 	}
-	if err := c.write(); err != nil {
+	if _, err := c.write(); err != nil {
 		return err
 	}
-	return s.queue.Enqueue(tx, items...)
+	return s.endGrants(tx, relations, tags, remove, origin)
+}
+
+// endGrants ends the grants of what was taken off relations, with the marks that follow from them.
+func (s *Service) endGrants(tx *gorm.DB, relations []*model.Relation, tags map[int64]*item, remove []int64, origin Origin) error {
+	if len(remove) == 0 {
+		return nil
+	}
+	var customers, bases []int64
+	for _, r := range relations {
+		customers = append(customers, r.CustomerID)
+	}
+	for _, id := range remove {
+		if t := tags[id]; t != nil {
+			bases = append(bases, t.base())
+		}
+	}
+	_, err := s.GiveTx(tx, Giving{CustomerIDs: customers, Remove: bases, Origin: origin, grantsOnly: true})
+	return err
 }
 
 // AssignInput is who shall bear what.
@@ -163,6 +179,6 @@ func (s *Service) Assign(ctx context.Context, v *staff.Viewer, in AssignInput) e
 				}
 			}
 		}
-		return s.AssignTx(tx, relations, in.Add, in.Remove, event.SourceConsole)
+		return s.assign(tx, relations, in.Add, in.Remove, Origin{SourceConsole, v.StaffID})
 	})
 }

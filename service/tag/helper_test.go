@@ -45,6 +45,7 @@ func newHouse(t testing.TB) *house {
 	lisi := &model.Staff{AccountID: h.acct.ID, UserID: "lisi"}
 	modeltest.Create(t, h.db, lisi)
 	for i := range 3 {
+		modeltest.Create(t, h.db, &model.Customer{ID: int64(100 + i), FirstSeenAt: noon})
 		r := &model.Relation{AccountID: h.acct.ID, StaffID: lisi.ID, CustomerID: int64(100 + i), ExternalUserID: fmt.Sprintf("wm%d", i),
 			Status: "active", AddedAt: noon}
 		modeltest.Create(t, h.db, r)
@@ -64,6 +65,14 @@ func (h *house) Relations(_ context.Context, v *staff.Viewer, ids []int64) (out 
 		return nil, errOutOfSight
 	}
 	return out, nil
+}
+
+// Visible implements Customers: staff member 1 sees all.
+func (h *house) Visible(_ context.Context, v *staff.Viewer, ids []int64) ([]int64, error) {
+	if v.StaffID != 1 {
+		return nil, nil
+	}
+	return ids, nil
 }
 
 var errOutOfSight = errors.New("out of sight")
@@ -145,6 +154,8 @@ func (h *house) do(w model.Work, attempt int) error {
 		return h.push(ctx, l, decode[Ref](h.t, w))
 	case workClear:
 		return h.clear(ctx, l, decode[Ref](h.t, w))
+	case workUnmarked:
+		return h.unmarked(ctx, l, decode[markRef](h.t, w))
 	case workPushMarks:
 		return h.pushMarks(ctx, l, decode[relationRef](h.t, w))
 	default:

@@ -39,6 +39,7 @@ type item struct {
 	GroupID    int64 // of a tag; 0 of a group
 	PlatformID *string
 	Name       string
+	MirrorOf   int64
 	Position   int64
 	SyncState  string
 	SyncError  string
@@ -47,21 +48,29 @@ type item struct {
 }
 
 func groupItem(g *model.TagGroup) *item {
-	return &item{g.ID, g.AccountID, 0, g.PlatformID, g.Name, g.Position, g.SyncState, g.SyncError, g.KnownAt, g.GoneAt}
+	return &item{g.ID, g.AccountID, 0, g.PlatformID, g.Name, g.MirrorOf, g.Position, g.SyncState, g.SyncError, g.KnownAt, g.GoneAt}
 }
 
 func tagItem(t *model.Tag) *item {
-	return &item{t.ID, t.AccountID, t.GroupID, t.PlatformID, t.Name, t.Position, t.SyncState, t.SyncError, t.KnownAt, t.GoneAt}
+	return &item{t.ID, t.AccountID, t.GroupID, t.PlatformID, t.Name, t.MirrorOf, t.Position, t.SyncState, t.SyncError, t.KnownAt, t.GoneAt}
 }
 
 func (it *item) group() *model.TagGroup {
-	return &model.TagGroup{ID: it.ID, AccountID: it.AccountID, PlatformID: it.PlatformID, Name: it.Name, Position: it.Position,
+	return &model.TagGroup{ID: it.ID, AccountID: it.AccountID, PlatformID: it.PlatformID, Name: it.Name, MirrorOf: it.MirrorOf, Position: it.Position,
 		SyncState: it.SyncState, SyncError: it.SyncError, KnownAt: it.KnownAt, GoneAt: it.GoneAt}
 }
 
 func (it *item) tag() *model.Tag {
-	return &model.Tag{ID: it.ID, AccountID: it.AccountID, GroupID: it.GroupID, PlatformID: it.PlatformID, Name: it.Name, Position: it.Position,
+	return &model.Tag{ID: it.ID, AccountID: it.AccountID, GroupID: it.GroupID, PlatformID: it.PlatformID, Name: it.Name, MirrorOf: it.MirrorOf, Position: it.Position,
 		SyncState: it.SyncState, SyncError: it.SyncError, KnownAt: it.KnownAt, GoneAt: it.GoneAt}
+}
+
+// base is the tag that customers bear when their relations bear this one.
+func (it *item) base() int64 {
+	if it.MirrorOf != 0 {
+		return it.MirrorOf
+	}
+	return it.ID
 }
 
 // live tells whether it is there, perhaps about to be made or deleted.

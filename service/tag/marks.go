@@ -24,9 +24,6 @@ type relationRef struct {
 // tagWait is how long a mark waits for its tag to be made at the platform.
 const tagWait = 5 * time.Second
 
-// sourcePlatform is the source of a change that the platform forced on us.
-const sourcePlatform = "platform"
-
 // pushMarks marks and unmarks at the platform what a relation shall bear and shall not. Repeatable:
 // the platform takes a mark that is there already, and the other way round.
 func (s *Service) pushMarks(ctx context.Context, l *work.Lease, p relationRef) error {
@@ -135,6 +132,9 @@ func (s *Service) settleMarks(ctx context.Context, marks []mark) error {
 func (s *Service) refuseMarks(ctx context.Context, rel *marked, marks []mark, reason string) error {
 	return model.InTx(ctx, s.db, func(tx *gorm.DB) error {
 		now := s.now()
+		if err := lockRelations(tx, []int64{rel.ID}); err != nil {
+			return err
+		}
 		before, err := lockAssignments(tx, []int64{rel.ID})
 		if err != nil {
 			return err
@@ -143,6 +143,7 @@ func (s *Service) refuseMarks(ctx context.Context, rel *marked, marks []mark, re
 		for _, m := range marks {
 			switch a := before[rel.ID][m.TagID]; {
 			case a == nil || a.SyncState != m.SyncState: // wished otherwise since
+			case a.Source == sourceMirror: // the customer bears what was granted all the same
 			case m.SyncState == Adding:
 				removed = append(removed, m.TagID)
 			default:
@@ -157,6 +158,9 @@ func (s *Service) refuseMarks(ctx context.Context, rel *marked, marks []mark, re
 		}
 		if len(added)+len(removed) == 0 {
 			return nil
+		}
+		if _, err := project(tx, []int64{rel.CustomerID}); err != nil {
+			return err
 		}
 		_, err = s.events.Record(tx, tagChanged(&rel.Relation, added, removed, now, sourcePlatform))
 		return err
@@ -195,8 +199,11 @@ func (s *Service) clearSome(tx *gorm.DB, ref Ref) (n int, err error) {
 		return 0, err
 	}
 	rows, err := lockAssignmentsOfTag(tx, ref.ID, clearBatch)
-	if err != nil || len(rows) == 0 {
+	if err != nil {
 		return 0, err
+	}
+	if len(rows) == 0 {
+		return s.clearGrants(tx, ref)
 	}
 	relations, err := relationsByID(tx, rows)
 	if err != nil {
@@ -214,6 +221,32 @@ func (s *Service) clearSome(tx *gorm.DB, ref Ref) (n int, err error) {
 	if err := deleteAssignments(tx, ids); err != nil {
 		return 0, err
 	}
-	_, err = s.events.Record(tx, facts...)
-	return len(rows), err
+	var customers []int64
+	told := map[pair]bool{}
+	for _, r := range relations {
+		customers = append(customers, r.CustomerID)
+		told[pair{r.CustomerID, ref.ID}] = true
+	}
+	p, err := project(tx, customers)
+	if err != nil {
+		return 0, err
+	}
+	_, err = s.events.Record(tx, append(facts, p.facts(sourcePlatform, s.now(), told)...)...)
+	return clearBatch, err // the grants are yet to come
+}
+
+// clearGrants takes a tag that is gone from the customers to whom it was granted.
+func (s *Service) clearGrants(tx *gorm.DB, ref Ref) (n int, err error) {
+	rows, err := grantsOfTag(tx, ref.ID, clearBatch)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	var customers []int64
+	for _, g := range rows {
+		customers = append(customers, g.CustomerID)
+	}
+	customers = distinct(customers)
+	return len(rows), s.after(tx, customers, sourcePlatform, func() error {
+		return deleteGrants(tx, customers, []int64{ref.ID}, nil)
+	})
 }

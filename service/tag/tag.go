@@ -38,19 +38,28 @@ const (
 	Adding   = "add"
 	Removing = "remove"
 	Removed  = "removed" // done; kept until a later reading agrees
+	// Unmarked: it followed from a grant and is gone at the platform; why is being asked.
+	Unmarked = "unmarked"
 )
 
-// MaxName is how many characters a name may have.
-const MaxName = 30
+// How many characters a name may have: at the platform, and here.
+const (
+	MaxName      = 30
+	MaxLocalName = 64
+)
 
 // What can go wrong for the caller.
 var (
-	ErrNotFound  = fault.New(fault.NotFound, "tag.not_found", "没有这个标签或标签组", "No such tag or tag group")
-	ErrNameTaken = fault.New(fault.Conflict, "tag.name_taken", "已有同名的标签或标签组", "A tag or tag group of this name exists")
-	ErrName      = fault.New(fault.Invalid, "tag.bad_name", "名称需为 1 到 30 个字", "A name has 1 to 30 characters")
-	ErrNoTags    = fault.New(fault.Invalid, "tag.group_without_tags", "标签组至少要有一个标签", "A tag group needs at least one tag")
-	ErrDeleting  = fault.New(fault.Conflict, "tag.deleting", "正在删除，不能再修改", "It is being deleted and can't be changed")
-	ErrAssign    = fault.New(fault.Invalid, "tag.bad_assignment", "标签操作无效", "These tags can't be assigned like this")
+	ErrNotFound   = fault.New(fault.NotFound, "tag.not_found", "没有这个标签或标签组", "No such tag or tag group")
+	ErrNameTaken  = fault.New(fault.Conflict, "tag.name_taken", "已有同名的标签或标签组", "A tag or tag group of this name exists")
+	ErrName       = fault.New(fault.Invalid, "tag.bad_name", "名称需为 1 到 30 个字", "A name has 1 to 30 characters")
+	ErrLongName   = fault.New(fault.Invalid, "tag.long_name", "本地标签的名称最多 64 个字", "A local name has at most 64 characters")
+	ErrNoTags     = fault.New(fault.Invalid, "tag.group_without_tags", "标签组至少要有一个标签", "A tag group needs at least one tag")
+	ErrDeleting   = fault.New(fault.Conflict, "tag.deleting", "正在删除，不能再修改", "It is being deleted and can't be changed")
+	ErrEnded      = fault.New(fault.Invalid, "tag.ended", "结束时间需晚于现在", "It would end before it begins")
+	ErrLocal      = fault.New(fault.Invalid, "tag.not_local", "只有本地标签可以同步到企业微信", "Only local tags can be mirrored")
+	ErrOutOfSight = fault.New(fault.NotFound, "tag.customer_out_of_sight", "有客户不存在或不在你的数据范围内", "A customer is not there, or not yours to see")
+	ErrAssign     = fault.New(fault.Invalid, "tag.bad_assignment", "标签操作无效", "These tags can't be assigned like this")
 )
 
 // Platform is what this package asks of the platform, for one account.
@@ -66,6 +75,8 @@ type Platform interface {
 type Customers interface {
 	// Relations gives relations that a viewer may see, or fails when one is out of sight.
 	Relations(ctx context.Context, v *staff.Viewer, ids []int64) ([]*model.Relation, error)
+	// Visible gives those of the customers that a viewer may see.
+	Visible(ctx context.Context, v *staff.Viewer, ids []int64) ([]int64, error)
 }
 
 // Counts is the account that a synchronisation gives of what it did.
@@ -91,17 +102,42 @@ func New(db *gorm.DB, events *event.Log, queue *work.Queue, now clock.Clock, cus
 	work.Handle(queue, workPushMarks, pushPolicy, s.pushMarks)
 	work.Handle(queue, workRefresh, pushPolicy, s.refresh)
 	work.Handle(queue, workClear, work.Policy{}, s.clear)
+	work.Handle(queue, workUnmarked, pushPolicy, s.unmarked)
 	return s
 }
 
-// cleanName trims a name and refuses what the platform would, and what can't be read.
-func cleanName(name string) (string, error) {
+// cleanName trims a name and refuses what the platform would, what can't be read, and what makes a
+// name look like another.
+func cleanName(name string, longest int) (string, error) {
 	name = strings.TrimSpace(name)
 	n := utf8.RuneCountInString(name)
-	if n == 0 || n > MaxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	switch {
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unreadable):
+		return "", ErrName
+	case n > longest && longest > MaxName:
+		return "", ErrLongName
+	case n == 0 || n > longest:
 		return "", ErrName
 	}
 	return name, nil
+}
+
+// longest is how long a name may be in an account, or here alone.
+func longest(accountID int64) int {
+	if accountID == 0 {
+		return MaxLocalName
+	}
+	return MaxName
+}
+
+// unreadable are control characters, those that turn the direction of writing, and those that take no
+// room; but not the joiners of which emoji are made.
+func unreadable(r rune) bool {
+	switch {
+	case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+		return true
+	}
+	return r == '\u200b' || r == '\u2060' || r == '\ufeff' || r == utf8.RuneError
 }
 
 // cut keeps the first n characters of what the platform sent.

@@ -10,7 +10,8 @@ import (
 	"zhiyin/service/work"
 )
 
-// NewGroup is a tag group to make. The platform has no groups without tags.
+// NewGroup is a tag group to make. Account 0: it lives only here, by our own limits. The platform has no
+// groups without tags.
 type NewGroup struct {
 	AccountID int64
 	Name      string
@@ -19,13 +20,13 @@ type NewGroup struct {
 }
 
 // CreateGroup makes a group with its first tags, here at once and at the platform soon. It fails with
-// ErrName, ErrNoTags or ErrNameTaken; what the platform refuses later stands in SyncError.
+// ErrName, ErrLongName, ErrNoTags or ErrNameTaken; what the platform refuses later stands in SyncError.
 func (s *Service) CreateGroup(ctx context.Context, in NewGroup) (*Group, error) {
-	group := &item{AccountID: in.AccountID, Name: in.Name, Position: position(in.Position), SyncState: Pending}
+	group := &item{AccountID: in.AccountID, Name: in.Name, Position: position(in.Position), SyncState: unpushed(in.AccountID)}
 	var tags []*item
 	names := map[string]bool{}
 	for i, name := range in.Tags {
-		name, err := cleanName(name)
+		name, err := cleanName(name, longest(in.AccountID))
 		if err != nil {
 			return nil, err
 		}
@@ -33,9 +34,9 @@ func (s *Service) CreateGroup(ctx context.Context, in NewGroup) (*Group, error) 
 			return nil, ErrNameTaken.With("tags", name)
 		}
 		names[name] = true
-		tags = append(tags, &item{AccountID: in.AccountID, Name: name, Position: int64(len(in.Tags) - i), SyncState: Pending})
+		tags = append(tags, &item{AccountID: in.AccountID, Name: name, Position: int64(len(in.Tags) - i), SyncState: unpushed(in.AccountID)})
 	}
-	if len(tags) == 0 {
+	if len(tags) == 0 && in.AccountID != 0 {
 		return nil, ErrNoTags
 	}
 	err := model.InTx(ctx, s.db, func(tx *gorm.DB) error {
@@ -69,7 +70,7 @@ func (s *Service) CreateTag(ctx context.Context, groupID int64, name string, pos
 		if err != nil {
 			return err
 		}
-		t = &item{AccountID: group.AccountID, GroupID: groupID, Name: name, Position: position(pos), SyncState: Pending}
+		t = &item{AccountID: group.AccountID, GroupID: groupID, Name: name, Position: position(pos), SyncState: unpushed(group.AccountID)}
 		return s.create(tx, kindTag, t)
 	})
 	if err != nil {
@@ -79,7 +80,7 @@ func (s *Service) CreateTag(ctx context.Context, groupID int64, name string, pos
 }
 
 func (s *Service) create(tx *gorm.DB, kind string, it *item) (err error) {
-	if it.Name, err = cleanName(it.Name); err != nil {
+	if it.Name, err = cleanName(it.Name, longest(it.AccountID)); err != nil {
 		return err
 	}
 	other, err := namesake(tx, kind, it.AccountID, it.GroupID, it.Name)
@@ -93,18 +94,27 @@ func (s *Service) create(tx *gorm.DB, kind string, it *item) (err error) {
 	if _, err := insertItems(tx, kind, []*item{it}); err != nil {
 		return err
 	}
+	model.AfterCommit(tx, s.forget)
 	return s.enqueuePush(tx, Ref{kind, it.ID}, it.AccountID)
+}
+
+// unpushed is the state of what is new: the platform is to make it, or need not know of it.
+func unpushed(accountID int64) string {
+	if accountID == 0 {
+		return Synced
+	}
+	return Pending
 }
 
 // Rename renames a group or a tag, here at once and at the platform soon. The name it has already is
 // a new try of what failed. It fails with ErrName, ErrNotFound, ErrDeleting or ErrNameTaken.
 func (s *Service) Rename(ctx context.Context, ref Ref, name string) error {
-	name, err := cleanName(name)
-	if err != nil {
-		return err
-	}
 	return model.InTx(ctx, s.db, func(tx *gorm.DB) error {
 		it, err := s.changeable(tx, ref)
+		if err != nil {
+			return err
+		}
+		name, err := cleanName(name, longest(it.AccountID))
 		if err != nil {
 			return err
 		}
@@ -161,6 +171,9 @@ func (s *Service) Delete(ctx context.Context, ref Ref) error {
 		if err != nil {
 			return err
 		}
+		if it.AccountID == 0 {
+			return s.deleteLocal(tx, ref, it)
+		}
 		if ref.Kind == kindGroup {
 			tags, err := lockTagsOfGroup(tx, ref.ID)
 			if err != nil {
@@ -194,6 +207,9 @@ func (s *Service) changeable(tx *gorm.DB, ref Ref) (*item, error) {
 // wish stores a changed item with what is to be pushed of it.
 func (s *Service) wish(tx *gorm.DB, ref Ref, it *item, state string) error {
 	it.SyncState, it.SyncError = joined(it, state), ""
+	if it.AccountID == 0 {
+		it.SyncState = Synced
+	}
 	if err := updateItem(tx, ref, it); err != nil {
 		return err
 	}
@@ -213,6 +229,9 @@ func joined(it *item, state string) string {
 }
 
 func (s *Service) enqueuePush(tx *gorm.DB, ref Ref, accountID int64) error {
+	if accountID == 0 {
+		return nil
+	}
 	return s.queue.Enqueue(tx, work.Item{Kind: workPush, Payload: ref, OrderKey: dictionaryKey(accountID)})
 }
 

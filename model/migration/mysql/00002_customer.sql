@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS tag_group (
     account_id BIGINT NOT NULL,
     platform_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
     name VARCHAR(64) NOT NULL,
+    mirror_of BIGINT NOT NULL,
     position BIGINT NOT NULL,
     sync_state VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     sync_error VARCHAR(255) NOT NULL,
@@ -92,6 +93,7 @@ CREATE TABLE IF NOT EXISTS tag (
     group_id BIGINT NOT NULL,
     platform_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
     name VARCHAR(64) NOT NULL,
+    mirror_of BIGINT NOT NULL,
     position BIGINT NOT NULL,
     sync_state VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     sync_error VARCHAR(255) NOT NULL,
@@ -101,7 +103,8 @@ CREATE TABLE IF NOT EXISTS tag (
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY uq_tag_account_id_platform_id (account_id, platform_id),
-    KEY ix_tag_group_id (group_id)
+    KEY ix_tag_group_id (group_id),
+    KEY ix_tag_mirror_of (mirror_of)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS tag_assignment (
@@ -110,6 +113,7 @@ CREATE TABLE IF NOT EXISTS tag_assignment (
     relation_id BIGINT NOT NULL,
     customer_id BIGINT NOT NULL,
     source VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    source_id BIGINT NOT NULL,
     sync_state VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     sync_error VARCHAR(255) NOT NULL,
     known_at DATETIME(3) NOT NULL,

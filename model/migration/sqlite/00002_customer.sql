@@ -71,6 +71,7 @@ CREATE TABLE IF NOT EXISTS tag_group (
     account_id INTEGER NOT NULL,
     platform_id VARCHAR(64),
     name VARCHAR(64) COLLATE NOCASE NOT NULL,
+    mirror_of INTEGER NOT NULL,
     position INTEGER NOT NULL,
     sync_state VARCHAR(16) NOT NULL,
     sync_error VARCHAR(255) COLLATE NOCASE NOT NULL,
@@ -88,6 +89,7 @@ CREATE TABLE IF NOT EXISTS tag (
     group_id INTEGER NOT NULL,
     platform_id VARCHAR(64),
     name VARCHAR(64) COLLATE NOCASE NOT NULL,
+    mirror_of INTEGER NOT NULL,
     position INTEGER NOT NULL,
     sync_state VARCHAR(16) NOT NULL,
     sync_error VARCHAR(255) COLLATE NOCASE NOT NULL,
@@ -98,6 +100,7 @@ CREATE TABLE IF NOT EXISTS tag (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_tag_account_id_platform_id ON tag (account_id, platform_id);
 CREATE INDEX IF NOT EXISTS ix_tag_group_id ON tag (group_id);
+CREATE INDEX IF NOT EXISTS ix_tag_mirror_of ON tag (mirror_of);
 
 CREATE TABLE IF NOT EXISTS tag_assignment (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -105,6 +108,7 @@ CREATE TABLE IF NOT EXISTS tag_assignment (
     relation_id INTEGER NOT NULL,
     customer_id INTEGER NOT NULL,
     source VARCHAR(32) NOT NULL,
+    source_id INTEGER NOT NULL,
     sync_state VARCHAR(16) NOT NULL,
     sync_error VARCHAR(255) COLLATE NOCASE NOT NULL,
     known_at DATETIME NOT NULL,

@@ -1,0 +1,24 @@
+package tag
+
+import "zhiyin/service/event"
+
+// Origin says who or what gives a tag, or takes one away. Source is data, stored in rows.
+type Origin struct {
+	Source string
+	ID     int64 // which staff member, batch, rule, import, …; 0: not one of several
+}
+
+// The sources that this package gives itself. Others are handed in: a rule, an import, the open API.
+const (
+	SourceWeCom   = "wecom"             // the platform showed it; the id is the staff member's who follows
+	SourceConsole = event.SourceConsole // somebody at the console; the id is the staff member's
+	SourceBatch   = "batch"             // the id is the batch's
+	SourceRule    = "rule"              // the id is the automatic rule's
+
+	sourceChannelCode = "channel_code" // the id is the code's
+	// sourceMirror marks assignments that follow from the grants of the customer and give nothing themselves.
+	sourceMirror = "mirror"
+	// sourcePlatform is the source of a change that the platform forced on us.
+	sourcePlatform = "platform"
+	sourceExpiry   = "expiry"
+)
