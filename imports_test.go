@@ -20,6 +20,7 @@ var layers = [][]string{
 	{"catalog"},
 	{"segment"},
 	{"tag"},
+	{"lifecycle"},
 	{"acquisition", "group"},
 	{"intake"},
 }
