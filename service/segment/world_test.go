@@ -214,7 +214,7 @@ func (w *world) buy(id int64) {
 func (w *world) act(id int64) {
 	for range w.rnd.IntN(6) {
 		e := &model.Event{ID: int64(len(w.events) + 1), Kind: pick(w.rnd, kinds), CustomerID: id, Item: pick(w.rnd, words), OccurredAt: w.past(), RecordedAt: w.now,
-			DedupeKey: fmt.Sprint(len(w.events)), Payload: pick(w.rnd, []string{`{}`, `{"color":"red","price":12.5}`, `{"color":"blue","price":3}`, `{"color":7,"price":"x"}`, `{"color":null}`})}
+			DedupeKey: []byte(fmt.Sprint(len(w.events))), Payload: pick(w.rnd, []string{`{}`, `{"color":"red","price":12.5}`, `{"color":"blue","price":3}`, `{"color":7,"price":"x"}`, `{"color":null}`})}
 		w.events = append(w.events, e)
 		w.count(e)
 	}
