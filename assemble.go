@@ -203,7 +203,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.staff = staff.New(p.db, p.now, staff.Options{
 		IdleTimeout: p.cfg.SignIn.IdleTimeout, AbsoluteTimeout: p.cfg.SignIn.AbsoluteTimeout, Zone: p.zone,
 	})
-	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, func(a string) customer.Contacts { return p.gateway.Corp(a) })
+	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, p.vault, func(a string) customer.Contacts { return p.gateway.Corp(a) })
+	events.Subscribe("customer.merge", p.customers.OnSamePerson, event.KindSamePersonFound)
+	events.Subscribe("customer.pending", p.customers.OnAdded, event.KindCustomerAdded)
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
 	events.Subscribe("tag", p.tags.OnRelationEnded, event.KindCustomerLeft, event.KindCustomerDeletedByStaff)
 	p.acquisition, err = acquisition.New(acquisition.Deps{
@@ -279,6 +281,8 @@ func (p *parts) jobs() job.Deps {
 		SyncFull:           p.intake.StartAll,
 		SyncSchedule:       p.cfg.Sync.Schedule,
 		CallbackIPsRefresh: p.callbackIPs.Refresh,
+		MergeSweep:         p.customers.SweepMerges,
+		ConversionRenew:    p.customers.RenewConversions,
 	}
 }
 

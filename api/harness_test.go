@@ -33,6 +33,7 @@ import (
 	"zhiyin/service/intake"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -79,7 +80,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	queue := work.New(r.db, now)
 	r.events = event.New(queue, now)
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
-	customers := customer.New(r.db, r.events, queue, now, r.staff, func(a string) customer.Contacts { return gateway.Corp(a) })
+	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
 	codes := must(acquisition.New(acquisition.Deps{
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Tags: tags, Remarks: customers,

@@ -38,6 +38,8 @@ type Deps struct {
 	SyncFull           func(ctx context.Context) error
 	SyncSchedule       string // config sync.schedule
 	CallbackIPsRefresh func(ctx context.Context) error
+	MergeSweep         func(ctx context.Context) error
+	ConversionRenew    func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -67,6 +69,12 @@ func All(d Deps) []Job {
 		}, {
 			Name: "callback_ips.refresh", Schedule: "29 5 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.CallbackIPsRefresh,
 			Zh: "更新企业微信回调服务器的地址列表", En: "refreshes the list of addresses the platform calls back from",
+		}, {
+			Name: "customer.merge_sweep", Schedule: "*/2 * * * *", Max: 5 * time.Minute, Run: d.MergeSweep,
+			Zh: "把合并后才写到旧客户名下的数据移过来", En: "moves what was written under merged customers after they were merged",
+		}, {
+			Name: "customer.conversion_renew", Schedule: "17 3 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.ConversionRenew,
+			Zh: "重新查询待定 ID 已到期的客户是哪位外部联系人", En: "asks anew who customers are whose pending ids have run out",
 		}, {
 			Name: "session.prune", Schedule: "7 * * * *", Max: 5 * time.Minute, Run: d.SessionPrune,
 			Zh: "清理过期的登录会话", En: "deletes sessions that have ended",

@@ -28,13 +28,14 @@ type Customer struct {
 type Identity struct {
 	ID         int64
 	CustomerID int64
-	Kind       string // external_userid, unionid, openid, phone, member_number
-	Scope      string // the platform id within which Value has meaning; empty for unionid
+	Kind       string // external_userid, unionid, openid, phone, member_number, buyer
+	Scope      string // the platform id or the shop within which Value has meaning; empty for unionid and phone
 	// Value identifies; of a phone number it is a keyed hash, and SealedValue holds the number.
 	Value       string
 	SealedValue []byte
 	Source      string
-	Confidence  int // basis points
+	Confidence  int        // basis points
+	SeenAt      *time.Time // when somebody last said so; nil: not since CreatedAt
 	CreatedAt   time.Time
 }
 

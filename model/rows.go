@@ -7,6 +7,7 @@ func Rows() []any {
 		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
 		&Event{}, &EventDay{}, &EventKind{}, &EventAside{}, &EventFeed{}, &EventFeedBatch{},
 		&CustomField{}, &CustomValue{}, &CustomerTag{},
+		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{},
 		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{}, &CustomerLifecycle{},
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},

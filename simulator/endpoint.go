@@ -130,6 +130,9 @@ func endpointList() []endpoint {
 		{api: "externalcontact/groupchat/list", method: "POST", right: rightCustomer, safe: true, do: takes(groupList)},
 		{api: "externalcontact/groupchat/get", method: "POST", right: rightCustomer, safe: true, do: takes(groupGet)},
 
+		{api: "idconvert/unionid_to_external_userid", method: "POST", right: rightCustomer, safe: true, do: takes(unionToExternal)},
+		{api: "idconvert/batch/external_userid_to_pending_id", method: "POST", right: rightCustomer, safe: true, do: takes(externalToPending)},
+
 		{api: "media/upload", method: "POST", right: rightMedia, do: plain(mediaUpload)},
 		{api: "media/uploadimg", method: "POST", right: rightMedia, limits: imageLimits, do: plain(imageUpload)},
 		{api: "media/get", method: "GET", right: rightMedia, safe: true, do: plain(mediaGet)},

@@ -55,6 +55,7 @@ type corp struct {
 	Media       map[string]*media      `json:"media"`
 	Images      map[string]*media      `json:"images"`
 	Messages    []*message             `json:"messages"`
+	Pending     map[string]pending     `json:"pending,omitempty"` // by pending id
 
 	relations map[string][]*relation // by lower-case userid, ascending Seq
 	ways      []*contactWay          // ascending Seq

@@ -73,6 +73,7 @@ var codeErrors = map[int]error{
 	41050: ErrCodeExpired, 41051: ErrAlreadyWelcomed, 41096: ErrWelcomeInFlight, 41053: ErrNotAgreed,
 	40029: ErrLoginCode, 40163: ErrLoginCode, 42003: ErrLoginCode,
 	40071: ErrNameTaken, 40068: ErrTagGone, 40096: ErrNoSuchCustomer, 40126: ErrTagLimit, 40007: ErrMediaGone, 60020: ErrIPNotTrusted, 40164: ErrIPNotTrusted,
+	41057: ErrNotConvertible, 610014: ErrNotConvertible, 610015: ErrNotConvertible, 610016: ErrNotConvertible, 610017: ErrNotConvertible, 610018: ErrNotConvertible,
 }
 
 // Error is every failure of a gateway call.

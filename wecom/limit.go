@@ -94,6 +94,10 @@ var endpoints = []endpoint{
 	{Limit: Limit{API: "externalcontact/groupchat/list", Concurrency: 8}, repeatable: true, result: "group_chat_list"},
 	{Limit: Limit{API: "externalcontact/groupchat/get", Concurrency: 8}, repeatable: true, result: "group_chat", must: true},
 
+	// 账号ID转换: 100,000 conversions an hour
+	{Limit: Limit{API: "idconvert/unionid_to_external_userid", PerHour: 80_000, Concurrency: 8}, repeatable: true},
+	{Limit: Limit{API: "idconvert/batch/external_userid_to_pending_id", PerHour: 80_000, Concurrency: 8}, repeatable: true, result: "result"},
+
 	// 素材: a second upload makes a second id that nobody uses, except that uploadimg has a quota
 	{Limit: Limit{API: "media/upload"}, upload: true, repeatable: true, result: "media_id", must: true},
 	{Limit: Limit{API: "media/uploadimg", PerDay: 800, PerMonth: 2_400}, upload: true, result: "url", must: true},

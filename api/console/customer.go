@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -125,10 +126,12 @@ func (h *Handlers) customer(c *model.Customer) Customer {
 
 // Identity is a way to recognise a customer.
 type Identity struct {
-	Kind   string `json:"kind" doc:"external_userid, unionid, openid, phone, member_number"`
-	Scope  string `json:"scope,omitempty" doc:"corp id or app id within which the value has meaning"`
-	Value  string `json:"value" doc:"a phone number shows only both its ends"`
-	Source string `json:"source"`
+	Kind       string     `json:"kind" doc:"external_userid, unionid, openid, phone, member_number, buyer"`
+	Scope      string     `json:"scope,omitempty" doc:"corp id, app id or shop within which the value has meaning"`
+	Value      string     `json:"value" doc:"a phone number shows only both its ends"`
+	Source     string     `json:"source" doc:"who said so"`
+	Confidence int        `json:"confidence" doc:"how sure that is, in basis points"`
+	SeenAt     *time.Time `json:"seen_at" doc:"when it was last confirmed"`
 }
 
 // CustomerDetail is all that is known of a customer but the timeline.
@@ -152,7 +155,9 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDe
 		out.TagIDs = append(out.TagIDs, h.IDs.Of(model.KindTag, t.TagID))
 	}
 	for _, i := range d.Identities {
-		out.Identities = append(out.Identities, Identity{i.Kind, i.Scope, shown(i), i.Source})
+		out.Identities = append(out.Identities, Identity{
+			Kind: i.Kind, Scope: i.Scope, Value: i.Masked, Source: i.Source, Confidence: i.Confidence, SeenAt: cmp.Or(i.SeenAt, &i.CreatedAt),
+		})
 	}
 	for _, r := range d.Relations {
 		out.Relations = append(out.Relations, Relation{
@@ -162,17 +167,6 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDe
 		})
 	}
 	return one(out), nil
-}
-
-// shown is the value of an identity as a detail shows it: of a phone number only both ends.
-func shown(i model.Identity) string {
-	if i.Kind != "phone" {
-		return i.Value
-	}
-	if len(i.Value) < 8 {
-		return "****"
-	}
-	return i.Value[:3] + "****" + i.Value[len(i.Value)-4:]
 }
 
 // Event is something that happened to a customer.

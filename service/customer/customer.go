@@ -9,6 +9,7 @@ package customer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -18,6 +19,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
 	"zhiyin/service/staff"
+	"zhiyin/service/vault"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -28,13 +30,6 @@ const (
 	StatusHalf    = "half"    // the customer added the staff member, who has not confirmed yet
 	StatusLeft    = "left"    // the customer removed or blocked the staff member
 	StatusRemoved = "removed" // the staff member removed the customer
-)
-
-// The kinds of identities.
-const (
-	KindExternalUserID = "external_userid" // scope: the corp id
-	KindUnionID        = "unionid"         // no scope
-	KindOpenID         = "openid"          // scope: the app id
 )
 
 // What can go wrong for the caller.
@@ -57,6 +52,8 @@ type Staff interface {
 // Contacts is what this package asks of the platform, for one account.
 type Contacts interface {
 	Remark(ctx context.Context, userID, externalUserID string, change wecom.RemarkChange) error
+	ConvertUnionID(ctx context.Context, unionID, openID string) (wecom.Converted, error)
+	PendingIDs(ctx context.Context, externalUserIDs []string) (map[string]string, error)
 }
 
 // Service owns customers, identities and relations. Safe for concurrent use.
@@ -66,13 +63,16 @@ type Service struct {
 	queue  *work.Queue
 	now    clock.Clock
 	staff  Staff
+	vault  *vault.Vault
 	corp   func(account string) Contacts
+	movers []Mover
 }
 
-// New puts the capability together and registers its work.
-func New(db *gorm.DB, events *event.Log, queue *work.Queue, now clock.Clock, staff Staff, corp func(account string) Contacts) *Service {
-	s := &Service{db, events, queue, now, staff, corp}
+// New puts the capability together and registers its work. The vault seals what is personal.
+func New(db *gorm.DB, events *event.Log, queue *work.Queue, now clock.Clock, staff Staff, v *vault.Vault, corp func(account string) Contacts) *Service {
+	s := &Service{db, events, queue, now, staff, v, corp, slices.Clone(owned)}
 	work.Handle(queue, workPushRemark, pushPolicy, s.pushRemark)
+	work.Handle(queue, workConvert, convertPolicy, s.convert)
 	return s
 }
 

@@ -11,9 +11,15 @@ import (
 // Detail is all that is known of one customer but the events.
 type Detail struct {
 	model.Customer
-	Identities []model.Identity
+	Identities []DetailIdentity
 	Relations  []DetailRelation    // those that the viewer may see, newest first
 	Tags       []model.CustomerTag // those that the person bears
+}
+
+// DetailIdentity is an identity with its value as everybody may see it.
+type DetailIdentity struct {
+	model.Identity
+	Masked string
 }
 
 // DetailRelation is a relation with whom it is.
@@ -35,15 +41,19 @@ func (s *Service) Detail(ctx context.Context, v *staff.Viewer, id int64) (*Detai
 		return nil, err
 	}
 	d := &Detail{Customer: *c}
-	if d.Identities, err = identitiesOf(db, id); err != nil {
-		return nil, err
-	}
-	tags, err := tagsOf(db, []int64{id}, s.now())
+	rows, err := identitiesOf(db, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	d.Tags = tags[id]
-	d.Relations, err = detailRelations(db, sc, id)
+	for _, i := range rows {
+		d.Identities = append(d.Identities, DetailIdentity{i, s.Masked(&i)})
+	}
+	tags, err := tagsOf(db, []int64{c.ID}, s.now())
+	if err != nil {
+		return nil, err
+	}
+	d.Tags = tags[c.ID]
+	d.Relations, err = detailRelations(db, sc, c.ID)
 	return d, err
 }
 
@@ -100,10 +110,11 @@ func (s *Service) Timeline(ctx context.Context, v *staff.Viewer, id int64, f Tim
 		return nil, err
 	}
 	db := s.db.WithContext(ctx)
-	if _, err := visibleCustomer(db, sc, id); err != nil {
+	c, err := visibleCustomer(db, sc, id)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := eventsOf(db, sc, id, f, at) // one more than fits
+	rows, err := eventsOf(db, sc, c.ID, f, at) // one more than fits
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"zhiyin/service/clock"
 	"zhiyin/service/event"
 	"zhiyin/service/staff"
+	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -43,7 +45,7 @@ func houseOn(t testing.TB, db *gorm.DB) *house {
 	h := &house{t: t, db: db, clock: clock.NewFake(noon.Add(time.Hour)), platform: &notes{}}
 	h.staff = staff.New(db, h.clock.Now, staff.Options{})
 	queue := work.New(db, h.clock.Now)
-	h.Service = New(db, event.New(queue, h.clock.Now), queue, h.clock.Now, h.staff, func(string) Contacts { return h.platform })
+	h.Service = New(db, event.New(queue, h.clock.Now), queue, h.clock.Now, h.staff, vaulttest.New(t), func(string) Contacts { return h.platform })
 	h.acct = h.account("main", "wwCORP")
 	return h
 }
@@ -132,6 +134,33 @@ func many(n int, change ...func(*Contact)) []Contact {
 	return out
 }
 
+// ConvertUnionID implements Contacts: the unionids in contacts are those of external contacts.
+func (n *notes) ConvertUnionID(_ context.Context, unionID, _ string) (wecom.Converted, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.calls = append(n.calls, "convert "+unionID)
+	if n.convertFails != nil {
+		return wecom.Converted{}, n.convertFails
+	}
+	if ext := n.contacts[unionID]; ext != "" {
+		return wecom.Converted{ExternalUserID: ext}, nil
+	}
+	return wecom.Converted{PendingID: "pd-" + unionID}, nil
+}
+
+// PendingIDs implements Contacts.
+func (n *notes) PendingIDs(_ context.Context, ids []string) (map[string]string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := map[string]string{}
+	for union, ext := range n.contacts {
+		if slices.Contains(ids, ext) {
+			out[ext] = "pd-" + union
+		}
+	}
+	return out, nil
+}
+
 // notes is a platform that remembers remarks. fail is returned by the calls to come, in order; after
 // a nil in it the call succeeds.
 type notes struct {
@@ -140,6 +169,9 @@ type notes struct {
 	calls   []string
 	remarks map[string]string // by userid and external user id
 	during  func()
+
+	contacts     map[string]string // external user ids by unionid
+	convertFails error
 }
 
 func (n *notes) Remark(_ context.Context, userID, externalUserID string, change wecom.RemarkChange) error {

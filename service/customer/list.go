@@ -31,10 +31,14 @@ type Filter struct {
 	TagIDs        []int64 // the person bears at least one of them, whoever gave it
 	Status        string  // of the relation
 	ChannelCodeID int64
-	AddedFrom     time.Time // inclusive
-	AddedTo       time.Time // exclusive
-	Cursor        string    // of the page before; empty: the first page
-	Limit         int       // 0: DefaultPage; at most MaxPage
+	// Phone, in any form, and MemberNumber find by identity; empty: not asked.
+	Phone, MemberNumber string
+	AddedFrom           time.Time // inclusive
+	AddedTo             time.Time // exclusive
+	Cursor              string    // of the page before; empty: the first page
+	Limit               int       // 0: DefaultPage; at most MaxPage
+
+	identity *claim
 }
 
 // Item is one customer of a list.
@@ -80,6 +84,9 @@ func (s *Service) scopeOf(ctx context.Context, v *staff.Viewer) (scope, error) {
 // with the number of pages before. It fails with ErrFilter or ErrCursor.
 func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, error) {
 	if err := f.check(); err != nil {
+		return nil, err
+	}
+	if err := s.identify(&f); err != nil {
 		return nil, err
 	}
 	at, err := readCursor(f.Cursor)
@@ -141,6 +148,25 @@ func (f *Filter) check() error {
 		return ErrFilter.With("tag", "at most 200")
 	case f.Status != "" && !slices.Contains([]string{StatusActive, StatusHalf, StatusLeft, StatusRemoved}, f.Status):
 		return ErrFilter.With("status", "active, half, left or removed")
+	}
+	return nil
+}
+
+// identify makes of a phone or member number what is stored of it.
+func (s *Service) identify(f *Filter) error {
+	switch {
+	case f.Phone != "" && f.MemberNumber != "":
+		return ErrFilter.With("phone", "not together with member_number")
+	case f.Phone != "":
+		c, err := s.claimOf(Seen{Kind: KindPhone, Value: f.Phone})
+		f.identity = &c
+		return err
+	case f.MemberNumber != "":
+		if len(f.MemberNumber) > 128 || !utf8.ValidString(f.MemberNumber) || strings.ContainsRune(f.MemberNumber, 0) {
+			return ErrFilter.With("member_number", "1 … 128 bytes")
+		}
+		k, _ := kindOf(KindMemberNumber)
+		f.identity = &claim{identityKind: k, values: []string{f.MemberNumber}}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package customer
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"time"
 
 	"zhiyin/model"
@@ -19,8 +18,7 @@ type newcomer struct {
 // people finds the customer of each new relation, makes those whom nobody knew, and brings what is
 // known of the persons up to date. A person is recognised by the external user id, else by the
 // unionid, under which another account may know the same person. When both are known and belong to
-// different customers they stay two: merging them is a decision with consequences for everything
-// that hangs on them, so only the finding is recorded.
+// different customers only the finding is recorded here; whoever hears of it merges them or asks people.
 func (a *application) people(pairs []*pair) error {
 	var changed []*pair
 	for _, p := range pairs {
@@ -262,23 +260,21 @@ func (a *application) refresh(changed []*pair, fresh map[int64]bool) error {
 		return err
 	}
 	for _, row := range rows {
-		if !latest[row.ID].describe(row, a.in.ReadAt) {
-			continue
-		}
-		if err := updateCustomer(a.tx, row); err != nil {
+		before := *row
+		latest[row.ID].describe(row, a.in.ReadAt)
+		if err := a.s.alter(a.tx, &before, row, a.in.Source, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// describe takes over what the reading says of the person and tells whether that changed anything.
-func (r reading) describe(row *model.Customer, readAt time.Time) bool {
-	before := *row
+// describe takes over what the reading says of the person; what it leaves out others may have told.
+func (r reading) describe(row *model.Customer, readAt time.Time) {
 	row.Name = cmp.Or(r.person.Name, row.Name)
-	row.Avatar, row.Gender, row.Type, row.CorpName = r.person.Avatar, r.person.Gender, r.person.Type, r.person.CorpName
+	row.Avatar, row.Gender = cmp.Or(r.person.Avatar, row.Avatar), cmp.Or(r.person.Gender, row.Gender)
+	row.Type, row.CorpName = cmp.Or(r.person.Type, row.Type), cmp.Or(r.person.CorpName, row.CorpName)
 	if began := r.began(readAt); row.FirstSource == "" || began.Before(row.FirstSeenAt) {
 		row.FirstSeenAt, row.FirstSource = began, r.cameFrom()
 	}
-	return !reflect.DeepEqual(*row, before)
 }

@@ -137,14 +137,6 @@ func customersByID(tx *gorm.DB, ids []int64) ([]*model.Customer, error) {
 	return rows, nil
 }
 
-func updateCustomer(tx *gorm.DB, c *model.Customer) error {
-	err := tx.Model(c).Select("name", "avatar", "gender", "type", "corp_name", "first_source", "first_seen_at").Updates(c).Error
-	if err != nil {
-		return fmt.Errorf("update customer %d: %w", c.ID, err)
-	}
-	return nil
-}
-
 func deleteCustomers(tx *gorm.DB, ids []int64) error {
 	if len(ids) == 0 {
 		return nil

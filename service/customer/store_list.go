@@ -49,7 +49,7 @@ func (sc scope) seen(q *gorm.DB) *gorm.DB {
 // subquery, so that the database may begin with whichever side is smaller; but when nearly all
 // relations fit, customers are walked in order, asking of each, until the page is full.
 func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor, now time.Time) ([]model.Customer, error) {
-	q := tx.Model(&model.Customer{})
+	q := tx.Model(&model.Customer{}).Where("customer.merged_into = 0")
 	switch related, asked := f.relations(tx, sc); {
 	case asked && sc.all && f.broad():
 		q = q.Where("EXISTS (?)", related.Select("1").Where("relation.customer_id = customer.id"))
@@ -61,6 +61,11 @@ func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor, now time.Time) ([
 	}
 	if f.NamePrefix != "" {
 		q = q.Where("customer.name LIKE ? ESCAPE '!'", like(f.NamePrefix)+"%")
+	}
+	if f.identity != nil {
+		known := tx.Model(&model.Identity{}).Select("customer_id").
+			Where("kind = ? AND value IN ?", f.identity.name, f.identity.values)
+		q = q.Where("customer.id IN (?)", known)
 	}
 	if f.Name != "" {
 		part := "%" + like(f.Name) + "%"
@@ -143,13 +148,19 @@ func relationsOf(tx *gorm.DB, sc scope, customerIDs []int64) (map[int64][]ItemRe
 	return out, nil
 }
 
+// visibleCustomer finds whoever stands for a customer, so that what was written down before a merge still
+// leads to them.
 func visibleCustomer(tx *gorm.DB, sc scope, id int64) (*model.Customer, error) {
 	var c model.Customer
+	id, err := standing(tx, id)
+	if err != nil {
+		return nil, err
+	}
 	q := tx.Where("customer.id = ?", id)
 	if !sc.all {
 		q = q.Where("customer.id IN (?)", sc.seen(tx.Model(&model.Relation{})).Select("relation.customer_id").Where("relation.customer_id = ?", id))
 	}
-	err := q.Take(&c).Error
+	err = q.Take(&c).Error
 	return found(&c, err, "find customer")
 }
 

@@ -33,6 +33,9 @@ const (
 	KindCustomerLeft           = "customer.left"
 	KindTagChanged             = "customer.tag_changed"
 	KindSamePersonFound        = "customer.same_person_found"
+	KindCustomerIdentified     = "customer.identified"
+	KindCustomerMerged         = "customer.merged"
+	KindCustomerSplit          = "customer.split"
 	KindGroupJoined            = "group.joined"
 	KindGroupLeft              = "group.left"
 )

@@ -24,6 +24,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -57,7 +58,7 @@ func openOn(t testing.TB, dsn string, p *platform) *house {
 	queue := work.New(db, now)
 	events := event.New(queue, now)
 	members := staff.New(db, now, staff.Options{})
-	customers := customer.New(db, events, queue, now, members, func(string) customer.Contacts { return nil })
+	customers := customer.New(db, events, queue, now, members, vaulttest.New(t), func(string) customer.Contacts { return nil })
 	groups := group.New(db, events, now, nil, func(string) group.Platform { return p })
 	h.Service = New(Deps{
 		DB: db, Queue: queue, Now: now, Accounts: accounts{}, Staff: members, Customers: customers,

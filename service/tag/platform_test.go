@@ -20,6 +20,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/work"
 	"zhiyin/simulator"
 	"zhiyin/wecom"
@@ -71,7 +72,7 @@ func newEnterprise(t *testing.T) *enterprise {
 	events := event.New(queue, clock.System)
 	people := staff.New(e.db, clock.System, staff.Options{})
 	e.corp = gateway.Corp("main")
-	e.customers = customer.New(e.db, events, queue, clock.System, people, func(a string) customer.Contacts { return gateway.Corp(a) })
+	e.customers = customer.New(e.db, events, queue, clock.System, people, vaulttest.New(e.t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	e.tags = tag.New(e.db, events, queue, clock.System, e.customers, func(a string) tag.Platform { return gateway.Corp(a) })
 	e.viewer = &staff.Viewer{StaffID: 1, Roles: []string{"admin"}}
 	e.run(work.NewWorker(queue, work.Options{Poll: 20 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}))

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS identity (
     sealed_value VARBINARY(512),
     source VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     confidence INT NOT NULL,
+    seen_at DATETIME(3),
     created_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY uq_identity_kind_scope_value (kind, scope, value),

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS identity (
     sealed_value BLOB,
     source VARCHAR(32) NOT NULL,
     confidence INTEGER NOT NULL,
+    seen_at DATETIME,
     created_at DATETIME NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_identity_kind_scope_value ON identity (kind, scope, value);

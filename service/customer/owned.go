@@ -1,0 +1,85 @@
+package customer
+
+import (
+	"strconv"
+	"time"
+
+	"zhiyin/model"
+)
+
+// owned lists what moves when a customer turns out to be another one: every table with a customer_id has a
+// line here, or is registered with Owns by the capability that keeps it. A test finds those that were
+// forgotten.
+var owned = []Mover{
+	table[model.Identity]{name: "identity"},
+	table[model.Relation]{name: "relation"},
+	table[model.TagAssignment]{name: "tag_assignment"},
+	table[model.CustomerTag]{
+		name: "customer_tag",
+		same: func(r *model.CustomerTag) string { return number(r.TagID) },
+		join: func(stays *model.CustomerTag, goes model.CustomerTag) {
+			stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt)
+		},
+	},
+	// The answers of the one who stands are the ones that count.
+	table[model.CustomValue]{name: "custom_value", same: func(r *model.CustomValue) string { return number(r.FieldID) }},
+	table[model.Event]{name: "event"},
+	days{},
+	table[model.CustomerOrder]{name: "customer_order"},
+	table[model.OrderLine]{name: "order_line"},
+	table[model.Refund]{name: "refund"},
+	table[model.CustomerTrade]{name: "customer_trade", same: one[model.CustomerTrade], join: joinTrade, part: partTrade},
+	// Computed anew soon after: a merge is a fact that lifecycle hears of.
+	table[model.CustomerLifecycle]{name: "customer_lifecycle", same: one[model.CustomerLifecycle]},
+	table[model.GroupMember]{name: "group_member"},
+	table[model.Task]{name: "task"},
+	table[model.IDConversion]{name: "id_conversion"},
+}
+
+// unmoved are the tables with a customer_id that stay with the id they speak of.
+var unmoved = map[string]string{
+	"customer_merge":  "says which id became which",
+	"merge_review":    "is about a pair of ids; who stands for them is looked up",
+	"customer_change": "is the history of one id's own fields",
+}
+
+// Owns registers a mover that is not a plain table, or that knows better than one: of one name the one
+// registered last counts. Call it while parts are put together.
+func (s *Service) Owns(m Mover) {
+	for i, known := range s.movers {
+		if known.Name() == m.Name() {
+			s.movers[i] = m
+			return
+		}
+	}
+	s.movers = append(s.movers, m)
+}
+
+func number(id int64) string { return strconv.FormatInt(id, 10) }
+
+// one is for tables with one row a customer.
+func one[Row any](*Row) string { return "" }
+
+// laterEnd is the later of two ends; nil is no end.
+func laterEnd(a, b *time.Time) *time.Time {
+	if a == nil || b == nil {
+		return nil
+	}
+	return later(a, b)
+}
+
+// later is the later of two times; nil is no time.
+func later(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.After(*a) {
+		return b
+	}
+	return a
+}
+
+// earlier is the earlier of two times; nil is no time.
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
