@@ -5,19 +5,18 @@ import "time"
 // Event 事件 is something that happened to a customer. Rows are only ever added; what changes in one is
 // whose it is, when customers are merged.
 type Event struct {
-	ID          int64
-	Kind        string
-	AccountID   int64
-	CustomerID  int64  // 0: not about a customer
-	RecordedFor int64  // CustomerID as it was recorded: a merge does not change it, so it can be undone
-	StaffID     int64  // 0: no staff member involved
-	Source      string // callback, sync, console, miniapp, …
-	Item        string // what it was about: a product's number, a page, a coupon; empty: nothing in particular
-	Value       int64  // what it measures: ms of a page's dwell time, fen of an amount
-	DedupeKey   []byte // unique, 16 bytes: the same fact is recorded once
-	Payload     string // JSON of the fact
-	OccurredAt  time.Time
-	RecordedAt  time.Time
+	ID         int64
+	Kind       string
+	AccountID  int64
+	CustomerID int64  // 0: not about a customer
+	StaffID    int64  // 0: no staff member involved
+	Source     string // callback, sync, console, miniapp, …
+	Item       string // what it was about: a product's number, a page, a coupon; empty: nothing in particular
+	Value      int64  // what it measures: ms of a page's dwell time, fen of an amount
+	DedupeKey  []byte // unique, 16 bytes: the same fact is recorded once
+	Payload    string // JSON of the fact
+	OccurredAt time.Time
+	RecordedAt time.Time
 }
 
 // EventDay counts a customer's events of a kind about an item in one day of business. It always equals

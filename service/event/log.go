@@ -21,6 +21,8 @@ type Log struct {
 	now         clock.Clock
 	subscribers map[string][]string // kind of fact -> names of subscribers
 	feeds       []*feed
+	registry    registry
+	tracked     *model.GroupCommit[*request, []Outcome]
 }
 
 // Options is what a log needs for more than recording facts in a caller's transaction.
@@ -28,6 +30,8 @@ type Options struct {
 	DB     *gorm.DB       // where tracked events go; Track, RunFeeds and the jobs need it
 	Zone   *time.Location // whose days are counted; nil: UTC+8
 	Logger *slog.Logger   // nil: slog.Default()
+	// Retention is how long classes are kept, where it is not for as long as defaultRetention says.
+	Retention map[Class]Retention
 }
 
 // chinaTime is the zone of the business where nobody says another.
@@ -44,6 +48,15 @@ func New(queue *work.Queue, now clock.Clock, o ...Options) *Log {
 	}
 	if l.Logger == nil {
 		l.Logger = slog.Default()
+	}
+	if l.DB != nil {
+		l.tracked = model.NewGroupCommit(l.DB, commitRequests, commitsAtOnce, l.commit)
+		work.Handle(queue, workReplay, work.Policy{Timeout: time.Hour}, l.replay)
+		work.Handle(queue, workRebuild, work.Policy{Timeout: 12 * time.Hour}, func(ctx context.Context, _ *work.Lease, p rebuildWork) error {
+			sum, err := l.Rebuild(ctx, p.From, p.To)
+			l.Logger.InfoContext(ctx, "counts rebuilt", "from", p.From, "to", p.To, "customers", sum.Customers, "corrected", sum.Corrected)
+			return err
+		})
 	}
 	return l
 }
@@ -112,7 +125,7 @@ func (l *Log) row(f Fact) (*model.Event, error) {
 		return nil, fmt.Errorf("encode fact %s: %w", a.Kind, err)
 	}
 	row := &model.Event{
-		Kind: a.Kind, AccountID: a.AccountID, CustomerID: a.CustomerID, RecordedFor: a.CustomerID, StaffID: a.StaffID, Source: a.Source,
+		Kind: a.Kind, AccountID: a.AccountID, CustomerID: a.CustomerID, StaffID: a.StaffID, Source: a.Source,
 		DedupeKey: factKey(a.Key), Payload: string(payload), OccurredAt: a.At.UTC(), RecordedAt: l.now(),
 	}
 	if k := builtInKinds[a.Kind]; k != nil && (k.Item != "" || k.Value != "") {

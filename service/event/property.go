@@ -1,9 +1,11 @@
 package event
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -81,4 +83,44 @@ func printable(text string) bool {
 		}
 	}
 	return true
+}
+
+// holds tells whether a JSON value is one of the type.
+func (t PropertyType) holds(raw json.RawMessage) bool {
+	switch t {
+	case Text:
+		s, ok := textOf(raw)
+		return ok && utf8.RuneCountInString(s) <= maxTextProperty && printable(s)
+	case Integer, Money:
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		return err == nil && n >= -maxSafeInteger && n <= maxSafeInteger
+	case Number:
+		n, err := strconv.ParseFloat(string(raw), 64)
+		return err == nil && raw[0] != '"' && n >= -maxPropertyNumber && n <= maxPropertyNumber
+	case Boolean:
+		return string(raw) == "true" || string(raw) == "false"
+	case Time:
+		s, ok := textOf(raw)
+		if !ok {
+			return false
+		}
+		_, err := time.Parse(time.RFC3339, s)
+		return err == nil
+	default:
+		return false
+	}
+}
+
+// textOf is a JSON string's text. Most hold nothing that is escaped.
+func textOf(raw json.RawMessage) (string, bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
+	}
+	inner := raw[1 : len(raw)-1]
+	if !slices.Contains(inner, '\\') && utf8.Valid(inner) {
+		return string(inner), true
+	}
+	var s string
+	err := json.Unmarshal(raw, &s)
+	return s, err == nil
 }

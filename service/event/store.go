@@ -1,7 +1,6 @@
 package event
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,8 +41,8 @@ func values(head string, rows, columns int) *strings.Builder {
 }
 
 const (
-	insertEvent  = "INSERT INTO event (kind,account_id,customer_id,recorded_for,staff_id,source,item,value,dedupe_key,payload,occurred_at,recorded_at) VALUES "
-	eventColumns = 12
+	insertEvent  = "INSERT INTO event (kind,account_id,customer_id,staff_id,source,item,value,dedupe_key,payload,occurred_at,recorded_at) VALUES "
+	eventColumns = 11
 )
 
 // insertEvents inserts rows by one statement and sets their ids, which are consecutive. It fails as a
@@ -51,7 +50,7 @@ const (
 func insertEvents(tx *gorm.DB, rows []*model.Event) error {
 	args := make([]any, 0, eventColumns*len(rows))
 	for _, e := range rows {
-		args = append(args, e.Kind, e.AccountID, e.CustomerID, e.RecordedFor, e.StaffID, e.Source, e.Item, e.Value, e.DedupeKey, e.Payload, e.OccurredAt, e.RecordedAt)
+		args = append(args, e.Kind, e.AccountID, e.CustomerID, e.StaffID, e.Source, e.Item, e.Value, e.DedupeKey, e.Payload, e.OccurredAt, e.RecordedAt)
 	}
 	res, err := exec(tx, values(insertEvent, len(rows), eventColumns).String(), args)
 	if err != nil {
@@ -70,17 +69,12 @@ func insertEvents(tx *gorm.DB, rows []*model.Event) error {
 	return nil
 }
 
-// takenKeys are those of the rows' dedupe keys that a table holds, sorted.
-func takenKeys(tx *gorm.DB, table string, rows []*model.Event) (taken [][]byte, err error) {
-	keys := make([][]byte, len(rows))
-	for i, r := range rows {
-		keys[i] = r.DedupeKey
-	}
-	if err := tx.Table(table).Where("dedupe_key IN ?", keys).Pluck("dedupe_key", &taken).Error; err != nil {
+// keysIn are those of the keys that a table holds.
+func keysIn(tx *gorm.DB, table string, keys [][]byte) (found [][]byte, err error) {
+	if err := tx.Table(table).Where("dedupe_key IN ?", keys).Pluck("dedupe_key", &found).Error; err != nil {
 		return nil, fmt.Errorf("find recorded events: %w", err)
 	}
-	slices.SortFunc(taken, bytes.Compare)
-	return taken, nil
+	return found, nil
 }
 
 const (

@@ -1,8 +1,8 @@
 package event
 
 import (
-	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -20,6 +20,15 @@ const keySize = 16
 // factKey is the dedupe key of a fact.
 func factKey(key string) []byte {
 	sum := sha256.Sum256([]byte("fact\x00" + key))
+	return sum[:keySize]
+}
+
+// trackedKey is the dedupe key of what a client named id. Customers can't take each other's.
+func trackedKey(customerID int64, id string) []byte {
+	b := make([]byte, 0, 16+len(id))
+	b = append(b, "client\x00"...)
+	b = binary.BigEndian.AppendUint64(b, uint64(customerID))
+	sum := sha256.Sum256(append(b, id...))
 	return sum[:keySize]
 }
 
@@ -129,12 +138,17 @@ func distinct(rows []*model.Event) []*model.Event {
 
 // unknown leaves out the rows whose keys are taken.
 func unknown(tx *gorm.DB, rows []*model.Event) ([]*model.Event, error) {
-	taken, err := takenKeys(tx, "event", rows)
-	if err != nil || len(taken) == 0 {
+	keys := make([][]byte, len(rows))
+	for i, r := range rows {
+		keys[i] = r.DedupeKey
+	}
+	found, err := keysIn(tx, "event", keys)
+	if err != nil || len(found) == 0 {
 		return rows, err
 	}
-	return slices.DeleteFunc(rows, func(r *model.Event) bool {
-		_, found := slices.BinarySearchFunc(taken, r.DedupeKey, bytes.Compare)
-		return found
-	}), nil
+	taken := make(map[[keySize]byte]bool, len(found))
+	for _, k := range found {
+		taken[[keySize]byte(k)] = true
+	}
+	return slices.DeleteFunc(rows, func(r *model.Event) bool { return taken[[keySize]byte(r.DedupeKey)] }), nil
 }

@@ -132,7 +132,6 @@ CREATE TABLE IF NOT EXISTS event (
     kind VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     account_id BIGINT NOT NULL,
     customer_id BIGINT NOT NULL,
-    recorded_for BIGINT NOT NULL,
     staff_id BIGINT NOT NULL,
     source VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     item VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

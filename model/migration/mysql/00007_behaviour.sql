@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS event_aside (
     customer_id BIGINT NOT NULL,
     source VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-    reason VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    reason VARCHAR(96) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     dedupe_key BINARY(16) NOT NULL,
     properties TEXT NOT NULL,
     occurred_at DATETIME(3) NOT NULL,

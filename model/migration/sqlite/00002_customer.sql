@@ -126,7 +126,6 @@ CREATE TABLE IF NOT EXISTS event (
     kind VARCHAR(64) NOT NULL,
     account_id INTEGER NOT NULL,
     customer_id INTEGER NOT NULL,
-    recorded_for INTEGER NOT NULL,
     staff_id INTEGER NOT NULL,
     source VARCHAR(32) NOT NULL,
     item VARCHAR(64) NOT NULL,

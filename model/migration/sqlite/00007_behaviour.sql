@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS event_aside (
     customer_id INTEGER NOT NULL,
     source VARCHAR(32) NOT NULL,
     name VARCHAR(64) NOT NULL,
-    reason VARCHAR(64) NOT NULL,
+    reason VARCHAR(96) NOT NULL,
     dedupe_key BLOB NOT NULL,
     properties TEXT NOT NULL,
     occurred_at DATETIME NOT NULL,
