@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 
@@ -71,6 +72,19 @@ func IsTransient(err error) bool {
 	}
 	var s *sqlite.Error
 	return errors.As(err, &s) && s.Code()&0xff == sqliteBusy
+}
+
+// IsTimeout tells whether err says that a statement took longer than it may.
+func IsTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var m *sqldriver.MySQLError
+	if errors.As(err, &m) {
+		return m.Number == 1969 || m.Number == 3024 // MariaDB's and MySQL's
+	}
+	var s *sqlite.Error
+	return errors.As(err, &s) && s.Code()&0xff == 9 // interrupted
 }
 
 // IsUnavailable tells whether err says that the database can't be used now: it is down, refuses

@@ -11,6 +11,8 @@ type Segment struct {
 	Rule    string // JSON with row ids; empty of a list
 	Minors  bool   // customers under 14 are not left out
 	Version int64  // of the definition, from 1
+	// SourceID is the segment that a frozen one is a copy of.
+	SourceID int64
 	// Members counts who is in. BuiltVersion is the version that membership follows: 0 before the first build is done.
 	Members      int64
 	BuiltVersion int64
@@ -44,6 +46,7 @@ type SegmentMember struct {
 	Stay       int   // the first is 1
 	EnteredAt  time.Time
 	LeftAt     *time.Time // nil: is in
+	Mark       int64      // of a list: which upload named the customer last
 }
 
 // SegmentBuild is one full evaluation of a segment. It can be taken up where it stopped.

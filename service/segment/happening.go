@@ -31,10 +31,7 @@ func (c *compiler) happening(l *leaf, op string, src table, where []Query) Query
 
 // extreme says that the first or the last of a customer's rows is in the window.
 func (c *compiler) extreme(l *leaf, op string, src table, where []Query) Query {
-	of := map[string]string{"first": "MIN(event.occurred_at)", "last": "MAX(event.occurred_at)"}[op]
-	if src.days {
-		of = map[string]string{"first": "MIN(event_day.first_at)", "last": "MAX(event_day.last_at)"}[op]
-	}
+	of := extremeOf(op, src)
 	if op == "last" && src.days {
 		// Of those who did it in the window or later, the others can be left out before they are counted.
 		if day, _ := l.Window.DayBounds(c.Now, c.Zone); day != 0 {
@@ -45,4 +42,16 @@ func (c *compiler) extreme(l *leaf, op string, src table, where []Query) Query {
 	ends := c.ends(table{}, l.Window)
 	having := join(span(of, ends[0], ends[1]), " AND ")
 	return Query{"customer.id IN (SELECT " + src.customer + rows.SQL + " GROUP BY " + src.customer + " HAVING " + having.SQL + ")", append(rows.Args, having.Args...)}
+}
+
+func extremeOf(op string, src table) string {
+	switch {
+	case src.days && op == "first":
+		return "MIN(event_day.first_at)"
+	case src.days:
+		return "MAX(event_day.last_at)"
+	case op == "first":
+		return "MIN(event.occurred_at)"
+	}
+	return "MAX(event.occurred_at)"
 }

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS segment (
     rule TEXT NOT NULL,
     minors BOOLEAN NOT NULL,
     version BIGINT NOT NULL,
+    source_id BIGINT NOT NULL,
     members BIGINT NOT NULL,
     built_version BIGINT NOT NULL,
     built_at DATETIME(3),
@@ -72,6 +73,7 @@ CREATE TABLE IF NOT EXISTS segment_member (
     stay INT NOT NULL,
     entered_at DATETIME(3) NOT NULL,
     left_at DATETIME(3),
+    mark BIGINT NOT NULL,
     PRIMARY KEY (segment_id, customer_id),
     KEY ix_segment_member_customer_id (customer_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

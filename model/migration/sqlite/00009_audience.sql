@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS segment (
     rule TEXT NOT NULL,
     minors BOOLEAN NOT NULL,
     version INTEGER NOT NULL,
+    source_id INTEGER NOT NULL,
     members INTEGER NOT NULL,
     built_version INTEGER NOT NULL,
     built_at DATETIME,
@@ -68,6 +69,7 @@ CREATE TABLE IF NOT EXISTS segment_member (
     stay INTEGER NOT NULL,
     entered_at DATETIME NOT NULL,
     left_at DATETIME,
+    mark INTEGER NOT NULL,
     PRIMARY KEY (segment_id, customer_id)
 );
 CREATE INDEX IF NOT EXISTS ix_segment_member_customer_id ON segment_member (customer_id);
