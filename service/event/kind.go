@@ -110,6 +110,14 @@ var builtIn = []Kind{
 		Name: KindTagChanged, Zh: "标签变化", En: "Tags changed", Class: ClassRelation,
 		Properties: []Property{staffProperty},
 	}, {
+		Name: KindCustomerIdentified, Zh: "识别出身份", En: "Recognised by one more identity", Class: ClassRelation,
+		Properties: []Property{{Name: "identity", Zh: "身份种类", En: "Kind of identity", Type: Text}},
+	}, {
+		Name: KindCustomerMerged, Zh: "合并为同一人", En: "Merged", Class: ClassRelation,
+		Properties: []Property{{Name: "reason", Zh: "原因", En: "Reason", Type: Text}},
+	}, {
+		Name: KindCustomerSplit, Zh: "撤销合并", En: "Merge undone", Class: ClassRelation,
+	}, {
 		Name: KindSamePersonFound, Zh: "发现疑似同一人", En: "May be the same person", Class: ClassRelation,
 	}, {
 		Name: KindGroupJoined, Zh: "加入客户群", En: "Joined a group", Class: ClassRelation, Item: "group_id",

@@ -289,7 +289,7 @@ func (h *house) happen(n int) (batch []model.Event) {
 		case 4:
 			e.Kind = pick(h.rnd, kinds)
 			e.Item = "red"
-			e.DedupeKey = fmt.Sprint("n", h.rnd.Int64())
+			e.DedupeKey = fmt.Appendf(nil, "%016x", h.rnd.Uint64())
 			do(h.db.Create(&e).Error)
 			day := model.EventDay{CustomerID: id, Kind: e.Kind, Item: e.Item, Day: dayNumber(now.In(shanghai)), Times: 1, FirstAt: now, LastAt: now}
 			if res := h.db.Model(&model.EventDay{}).Where("customer_id = ? AND kind = ? AND item = ? AND day = ?", id, e.Kind, e.Item, day.Day).
