@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"tag"},
 	{"lifecycle"},
 	{"acquisition", "group"},
+	{"transfer"},
 	{"intake"},
 }
 

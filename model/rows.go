@@ -9,6 +9,7 @@ func Rows() []any {
 		&CustomField{}, &CustomValue{}, &CustomerTag{},
 		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{},
 		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{}, &CustomerLifecycle{},
+		&TransferFile{}, &TransferPart{}, &ImportRun{}, &ImportProblem{}, &ExportRun{},
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},
