@@ -11,6 +11,7 @@ type CustomField struct {
 	Choices   string // JSON: the allowed values, in their order
 	Required  bool   // counts towards completeness
 	Sealed    bool   // kept encrypted, not usable in rules
+	Asked     bool   // customers see it in the mini-program and answer it themselves
 	Position  int64
 	GoneAt    *time.Time
 	CreatedAt time.Time
@@ -42,4 +43,55 @@ type CustomerTag struct {
 	SourceID   int64  // which rule, import, …; 0: not one of several
 	ExpiresAt  *time.Time
 	CreatedAt  time.Time // of the oldest giver that is left
+}
+
+// CustomerNote 备注 is what a staff member wrote down about a customer, for colleagues.
+type CustomerNote struct {
+	ID         int64
+	CustomerID int64
+	StaffID    int64 // who wrote it
+	Body       string
+	GoneAt     *time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// CustomerTouch is where a customer came from: the first time, and the last.
+type CustomerTouch struct {
+	ID            int64
+	CustomerID    int64
+	Place         string // first, last
+	Source        string // wecom, miniapp, import, …
+	AccountID     int64
+	ChannelCodeID int64 // 0: none, as with StaffID
+	StaffID       int64
+	Campaign      string
+	Link          string // the page or link they came in by
+	Referrer      string // whose share it was, or which app
+	Scene         int    // the mini-program platform's number; 0 elsewhere
+	TouchedAt     time.Time
+}
+
+// QualityRun is one look through all customers for what is wrong or missing in their data.
+type QualityRun struct {
+	ID              int64
+	LastCustomerID  int64 // it has come so far
+	Customers       int64
+	CompletenessSum int64  // of all of them, in basis points
+	Missing         string // JSON: how many lack which field
+	StartedAt       time.Time
+	UpdatedAt       time.Time
+	FinishedAt      *time.Time
+}
+
+// QualityFinding is something wrong in a customer's data. It stays until a run no longer sees it.
+type QualityFinding struct {
+	ID         int64
+	Kind       string // duplicate, impossible
+	CustomerID int64
+	OtherID    int64 // of a duplicate; else 0
+	Field      string
+	Reason     string // a stable word, never the value itself
+	RunID      int64  // the last run that saw it
+	FoundAt    time.Time
 }

@@ -33,6 +33,11 @@ const (
 	KindSyncRun
 	KindTask
 	KindSession
+	KindCustomField
+	KindNote
+	KindNotice
+	KindPrivacyRequest
+	KindQualityFinding
 )
 
 // The kinds of what rules about customers name.

@@ -69,6 +69,7 @@ var nullableBytes = []string{
 	"account.sealed_old_callback_token", "account.sealed_old_callback_aes_key", "relation.fingerprint",
 	"customer.sealed_birthday", "identity.sealed_value", "custom_value.sealed_value",
 	"product.fingerprint", "product_category.fingerprint", "customer_order.fingerprint", "refund.fingerprint",
+	"consent.notice_digest", "consent.sealed_guardian",
 }
 
 func classOfField(f *schema.Field) string {

@@ -223,3 +223,16 @@ func happenedBetween(tx *gorm.DB, d *model.EventDay) (first, last *time.Time, er
 	}
 	return &all[0].OccurredAt, &all[len(all)-1].OccurredAt, nil
 }
+
+// joinTouch keeps the earlier of two first touches, and the later of two last ones.
+func joinTouch(stays *model.CustomerTouch, goes model.CustomerTouch) {
+	better := goes.TouchedAt.After(stays.TouchedAt)
+	if stays.Place == "first" {
+		better = goes.TouchedAt.Before(stays.TouchedAt)
+	}
+	if better {
+		id, owner := stays.ID, stays.CustomerID
+		*stays = goes
+		stays.ID, stays.CustomerID = id, owner
+	}
+}

@@ -34,6 +34,8 @@ var owned = []Mover{
 	table[model.GroupMember]{name: "group_member"},
 	table[model.Task]{name: "task"},
 	table[model.IDConversion]{name: "id_conversion"},
+	table[model.CustomerNote]{name: "customer_note"},
+	table[model.CustomerTouch]{name: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
 }
 
 // unmoved are the tables with a customer_id that stay with the id they speak of.
@@ -41,6 +43,12 @@ var unmoved = map[string]string{
 	"customer_merge":  "says which id became which",
 	"merge_review":    "is about a pair of ids; who stands for them is looked up",
 	"customer_change": "is the history of one id's own fields",
+	"consent":         "a ledger: privacy reads the entries of both as one person's",
+	"contact_choice":  "a ledger, as consent",
+	"privacy_request": "says who asked; privacy reads those of both",
+	"visit":           "whose token it is; whoever stands for them visits",
+	"visit_count":     "counts one day's tries of one id",
+	"quality_finding": "is found anew every night",
 }
 
 // Owns registers a mover that is not a plain table, or that knows better than one: of one name the one
