@@ -38,6 +38,11 @@ const (
 	KindCustomerSplit          = "customer.split"
 	KindGroupJoined            = "group.joined"
 	KindGroupLeft              = "group.left"
+	KindConsentChanged         = "privacy.consent_changed"
+	KindContactChosen          = "privacy.contact_chosen"
+	KindPrivacyRequested       = "privacy.requested"
+	KindNoted                  = "customer.noted"
+	KindProfileChanged         = "customer.profile_changed"
 )
 
 // Where facts come from.
