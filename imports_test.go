@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"fault", "clock", "phone", "vault"},
 	{"work"},
 	{"event"},
-	{"account", "staff"},
+	{"account", "staff", "apikey", "webhook"},
 	{"customer", "privacy"},
 	{"profile"},
 	{"visit"},

@@ -38,6 +38,11 @@ const (
 	KindNotice
 	KindPrivacyRequest
 	KindQualityFinding
+	KindOrder
+	KindRefund
+	KindAPIKey
+	KindWebhook
+	KindWebhookDelivery
 )
 
 // The kinds of what rules about customers name.

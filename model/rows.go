@@ -15,6 +15,7 @@ func Rows() []any {
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},
 		&CustomerGroup{}, &GroupMember{},
+		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}
 }
