@@ -102,7 +102,7 @@ func (in OrderInput) check(now time.Time) *fault.Fault {
 }
 
 // buyerKinds are the identities that a shop may know its buyers by.
-var buyerKinds = []string{"unionid", "openid", "external_userid", "phone", "member_number"}
+var buyerKinds = []string{"unionid", "openid", "external_userid", "phone", "member_number", "buyer"}
 
 func (in OrderInput) checkBuyer(c *check) {
 	if in.Buyer == (Buyer{}) {

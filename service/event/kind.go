@@ -74,6 +74,12 @@ var (
 	titleProperty   = Property{Name: "title", Zh: "标题", En: "Title", Type: Text}
 )
 
+// orderProperties are what all facts about orders say.
+var orderProperties = []Property{
+	{Name: "number", Zh: "订单号", En: "Order number", Type: Text}, {Name: "shop", Zh: "店铺", En: "Shop", Type: Text},
+	{Name: "amount_fen", Zh: "金额", En: "Amount", Type: Money},
+}
+
 // builtIn is the one table of the kinds that come with the product. Custom kinds are rows.
 var builtIn = []Kind{
 	{
@@ -126,6 +132,11 @@ var builtIn = []Kind{
 		Name: KindGroupLeft, Zh: "退出客户群", En: "Left a group", Class: ClassRelation, Item: "group_id",
 		Properties: []Property{groupProperty, {Name: "quit_scene", Zh: "退群方式", En: "Way of leaving", Type: Integer}},
 	},
+	{Name: KindOrderPlaced, Zh: "下单", En: "Placed an order", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
+	{Name: KindOrderPaid, Zh: "支付订单", En: "Paid an order", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
+	{Name: KindOrderCompleted, Zh: "订单完成", En: "An order was completed", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
+	{Name: KindOrderCancelled, Zh: "订单取消", En: "An order was cancelled", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
+	{Name: KindOrderRefunded, Zh: "退款", En: "Got money back", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 }
 
 func required(p Property) Property {
