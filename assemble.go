@@ -24,6 +24,8 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
+	"zhiyin/service/apikey"
+	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
@@ -32,6 +34,7 @@ import (
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault"
+	"zhiyin/service/webhook"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -48,12 +51,16 @@ type parts struct {
 	gateway *wecom.Gateway
 	vault   *vault.Vault // for what is personal
 	queue   *work.Queue
+	ids     model.PublicIDs
 
 	events      *event.Log
 	accounts    *account.Service
 	staff       *staff.Service
 	customers   *customer.Service
 	tags        *tag.Service
+	catalog     *catalog.Service
+	apiKeys     *apikey.Service
+	webhooks    *webhook.Service
 	acquisition *acquisition.Service
 	groups      *group.Service
 	intake      *intake.Service
@@ -103,6 +110,13 @@ func (p *parts) stores(ctx context.Context) (err error) {
 	}
 	p.closers = append(p.closers, func() error { return model.Close(p.db) })
 	if p.now, err = p.sharedClock(ctx); err != nil {
+		return err
+	}
+	key, err := p.key("public ids")
+	if err != nil {
+		return err
+	}
+	if p.ids, err = model.NewPublicIDs(key); err != nil {
 		return err
 	}
 	return p.openRedis()
@@ -221,7 +235,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 		Acquisition: p.acquisition, Groups: p.groups, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
-	return nil
+	return p.trade()
 }
 
 // callbackAddresses asks the platform, in the name of the first enabled corp, where callbacks come from.
@@ -283,19 +297,15 @@ func (p *parts) jobs() job.Deps {
 		CallbackIPsRefresh: p.callbackIPs.Refresh,
 		MergeSweep:         p.customers.SweepMerges,
 		ConversionRenew:    p.customers.RenewConversions,
+		CatalogReconcile:   p.catalog.Reconcile,
+		OpenPrune:          p.apiKeys.Prune,
+		WebhookPrune:       p.webhooks.Prune,
 	}
 }
 
 func (p *parts) faces(context.Context) error {
-	key, err := p.key("public ids")
+	key, err := p.key("cursors")
 	if err != nil {
-		return err
-	}
-	ids, err := model.NewPublicIDs(key)
-	if err != nil {
-		return err
-	}
-	if key, err = p.key("cursors"); err != nil {
 		return err
 	}
 	cursors, err := console.NewCursors(key)
@@ -305,8 +315,9 @@ func (p *parts) faces(context.Context) error {
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Acquisition: p.acquisition,
-			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Secure: secure,
+			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Acquisition: p.acquisition,
+			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
+			Webhooks: p.webhooks, Secure: secure,
 		},
 		Door: &console.Door{Staff: p.staff, Secure: secure},
 		Callback: callback.New(callback.Deps{

@@ -31,6 +31,7 @@ type Config struct {
 	Work     Work     `koanf:"work"`
 	Sync     Sync     `koanf:"sync"`
 	SignIn   SignIn   `koanf:"sign_in"`
+	Webhook  Webhook  `koanf:"webhook"`
 	Log      Log      `koanf:"log"`
 }
 
@@ -94,6 +95,11 @@ type Sync struct {
 type SignIn struct {
 	IdleTimeout     time.Duration `koanf:"idle_timeout" doc:"A session unused for this long ends."`
 	AbsoluteTimeout time.Duration `koanf:"absolute_timeout" doc:"A session ends after this long however much it is used."`
+}
+
+// Webhook is what we send to other systems.
+type Webhook struct {
+	AllowPrivate bool `koanf:"allow_private" doc:"Let webhooks lead to private networks, any port, and without TLS. Off, only public addresses are reached."`
 }
 
 // Log says how much is said, and how.

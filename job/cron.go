@@ -40,6 +40,9 @@ type Deps struct {
 	CallbackIPsRefresh func(ctx context.Context) error
 	MergeSweep         func(ctx context.Context) error
 	ConversionRenew    func(ctx context.Context) error
+	CatalogReconcile   func(ctx context.Context) error
+	OpenPrune          func(ctx context.Context) error
+	WebhookPrune       func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -75,6 +78,15 @@ func All(d Deps) []Job {
 		}, {
 			Name: "customer.conversion_renew", Schedule: "17 3 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.ConversionRenew,
 			Zh: "重新查询待定 ID 已到期的客户是哪位外部联系人", En: "asks anew who customers are whose pending ids have run out",
+		}, {
+			Name: "catalog.reconcile", Schedule: "53 2 * * *", Max: time.Hour, CatchUp: true, Run: d.CatalogReconcile,
+			Zh: "为等待中的订单查找客户，校正订单行的分类", En: "finds customers of waiting orders, and corrects the categories of order lines",
+		}, {
+			Name: "open.prune", Schedule: "*/10 * * * *", Max: 5 * time.Minute, Run: d.OpenPrune,
+			Zh: "清理开放接口的过期 nonce", En: "forgets signed requests that are too old to be repeated",
+		}, {
+			Name: "webhook.prune", Schedule: "47 4 * * *", Max: 30 * time.Minute, Run: d.WebhookPrune,
+			Zh: "清理 30 天前的推送记录", En: "deletes records of webhooks older than 30 days",
 		}, {
 			Name: "session.prune", Schedule: "7 * * * *", Max: 5 * time.Minute, Run: d.SessionPrune,
 			Zh: "清理过期的登录会话", En: "deletes sessions that have ended",

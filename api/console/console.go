@@ -10,11 +10,14 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
+	"zhiyin/service/apikey"
+	"zhiyin/service/catalog"
 	"zhiyin/service/customer"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/webhook"
 	"zhiyin/service/work"
 )
 
@@ -31,6 +34,9 @@ type Handlers struct {
 	Intake      *intake.Service
 	Queue       *work.Queue
 	Scheduler   *job.Scheduler
+	Catalog     *catalog.Service
+	APIKeys     *apikey.Service
+	Webhooks    *webhook.Service
 	Secure      bool // the public address is https
 }
 

@@ -40,9 +40,13 @@ const (
 	listGroupMember = "group_member"
 	listInbox       = "inbox"
 	listMedia       = "media"
+	listOrder       = "order"
+	listProduct     = "product"
+	listRefund      = "refund"
 	listStaff       = "staff"
 	listSyncRun     = "sync_run"
 	listTask        = "task"
+	listWebhookSent = "webhook_delivery"
 	listWork        = "work"
 )
 

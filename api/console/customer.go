@@ -138,6 +138,8 @@ type Identity struct {
 type CustomerDetail struct {
 	Customer
 	Identities []Identity `json:"identities" nullable:"false"`
+	Trade      Trade      `json:"trade" doc:"what the customer bought in all"`
+	Orders     []Order    `json:"orders" nullable:"false" doc:"the last placed ones; all: /orders?customer_id="`
 }
 
 // GetCustomer gives one customer.
@@ -165,6 +167,9 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDe
 			StaffName: r.StaffName, Remark: r.Remark, Description: r.Description, RemarkError: r.RemarkError, Status: r.Status, AddWay: r.AddWay,
 			ChannelCodeID: h.IDs.Of(model.KindChannelCode, r.ChannelCodeID), AddedAt: r.AddedAt, LostAt: r.LostAt, TagIDs: h.publicIDs(model.KindTag, r.TagIDs),
 		})
+	}
+	if err := h.addTrade(ctx, d.ID, &out); err != nil {
+		return nil, err
 	}
 	return one(out), nil
 }
@@ -214,11 +219,15 @@ var payloadKinds = map[string]model.Kind{
 	"account_id": model.KindAccount, "customer_id": model.KindCustomer, "staff_id": model.KindStaff, "relation_id": model.KindRelation,
 	"other_id": model.KindCustomer, "channel_code_id": model.KindChannelCode, "group_id": model.KindGroup, "member_id": model.KindGroupMember,
 	"added": model.KindTag, "removed": model.KindTag,
+	"order_id": model.KindOrder, "refund_id": model.KindRefund, "product_ids": model.KindProduct,
 }
 
-// publicPayload puts public ids in the place of row ids. Every other number in a payload is a
-// quantity or one of the platform's own.
-func (h *Handlers) publicPayload(raw string) map[string]any {
+func (h *Handlers) publicPayload(raw string) map[string]any { return PublicPayload(h.IDs, raw) }
+
+// PublicPayload is a fact's payload as it may leave the house: public ids in the place of row ids, and
+// no id that nobody said how to show. Every other number in a payload is a quantity or one of the
+// platform's own.
+func PublicPayload(ids model.PublicIDs, raw string) map[string]any {
 	out := map[string]any{}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(raw), &fields) != nil {
@@ -235,9 +244,9 @@ func (h *Handlers) publicPayload(raw string) map[string]any {
 		var row int64
 		var rows []int64
 		if json.Unmarshal(value, &row) == nil {
-			out[name] = h.IDs.Of(kind, row)
+			out[name] = ids.Of(kind, row)
 		} else if json.Unmarshal(value, &rows) == nil {
-			out[name] = h.publicIDs(kind, rows)
+			out[name] = publicIDs(ids, kind, rows)
 		}
 	}
 	return out

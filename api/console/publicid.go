@@ -54,9 +54,13 @@ func (r *reader) text(list, cursor string) string {
 }
 
 func (h *Handlers) publicIDs(kind model.Kind, rows []int64) []string {
+	return publicIDs(h.IDs, kind, rows)
+}
+
+func publicIDs(of model.PublicIDs, kind model.Kind, rows []int64) []string {
 	ids := make([]string, len(rows))
 	for i, row := range rows {
-		ids[i] = h.IDs.Of(kind, row)
+		ids[i] = of.Of(kind, row)
 	}
 	return ids
 }

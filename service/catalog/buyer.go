@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 	"zhiyin/service/work"
 )
 
@@ -78,6 +79,14 @@ func (s *Service) Adopt(ctx context.Context, customerIDs ...int64) error {
 			return err
 		}
 	}
+}
+
+// OnIdentified hears that a customer got an identity and gives them the orders that waited for it.
+func (s *Service) OnIdentified(ctx context.Context, f event.Recorded) error {
+	if f.CustomerID == 0 {
+		return nil
+	}
+	return s.Adopt(ctx, f.CustomerID)
 }
 
 // adoptStep is how many orders find their customers in one transaction.

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+
+	"zhiyin/api/console"
+	"zhiyin/service/apikey"
+	"zhiyin/service/catalog"
+	"zhiyin/service/customer"
+	"zhiyin/service/event"
+	"zhiyin/service/vault"
+	"zhiyin/service/webhook"
+)
+
+// trade puts together what shop systems speak with: the catalogue and orders, keys, webhooks.
+func (p *parts) trade() error {
+	key, err := p.key("secrets of other systems")
+	if err != nil {
+		return err
+	}
+	secrets, err := vault.New(key)
+	if err != nil {
+		return err
+	}
+	p.catalog = catalog.New(p.db, p.events, p.queue, p.now, buyers{p.customers}, p.staff)
+	p.events.Subscribe("catalog", p.catalog.OnIdentified, event.KindCustomerIdentified, event.KindCustomerMerged)
+	p.apiKeys = apikey.New(p.db, p.now, secrets, p.redis, p.cfg.Redis.KeyPrefix+"api_key:")
+	p.webhooks = webhook.New(webhook.Deps{
+		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Vault: secrets, IDs: p.ids, AllowPrivate: p.cfg.Webhook.AllowPrivate,
+		Public: func(payload string) map[string]any { return console.PublicPayload(p.ids, payload) },
+	})
+	p.closers = append(p.closers, p.webhooks.Close)
+	return nil
+}
+
+// buyers knows in which form identities are stored: phone numbers as blind indexes.
+type buyers struct{ customers *customer.Service }
+
+var errNoPhone = errors.New("not a phone number")
+
+// StoredIdentity implements catalog.Buyers.
+func (b buyers) StoredIdentity(kind, _, value string) ([]string, error) {
+	if kind != customer.KindPhone {
+		return []string{value}, nil
+	}
+	indexes, ok := b.customers.PhoneIndexes(value)
+	if !ok {
+		return nil, errNoPhone
+	}
+	return indexes, nil
+}
