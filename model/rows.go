@@ -9,6 +9,7 @@ func Rows() []any {
 		&CustomField{}, &CustomValue{}, &CustomerTag{}, &CustomerNote{}, &CustomerTouch{}, &QualityRun{}, &QualityFinding{},
 		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{},
 		&Visit{}, &VisitCount{}, &UsedCode{}, &Notice{}, &Consent{}, &ContactChoice{}, &PrivacyRequest{},
+		&TagMirror{}, &TagBatch{}, &TagBatchPart{}, &TagRule{}, &TagRuleMember{}, &TagRuleAct{},
 		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{}, &CustomerLifecycle{},
 		&TransferFile{}, &TransferPart{}, &ImportRun{}, &ImportProblem{}, &ExportRun{},
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},

@@ -52,11 +52,20 @@ func (s *Service) ApplyAssignmentsTx(tx *gorm.DB, acct *model.Account, list []Re
 	for _, r := range list {
 		c.agree(r, tags)
 	}
+	if err := insertGrants(tx, c.adopted); err != nil {
+		return err
+	}
 	if err := c.align(relations, source == event.SourceSync); err != nil {
 		return err
 	}
-	_, err = c.write()
-	return err
+	if _, err = c.write(); err != nil || len(c.adopted) == 0 {
+		return err
+	}
+	var others []int64 // relations of the same customers are to show it too
+	for _, g := range c.adopted {
+		others = append(others, g.CustomerID)
+	}
+	return s.after(tx, others, source, func() error { return nil })
 }
 
 // known finds the tags that the platform names, and notes those nobody knew.
@@ -127,7 +136,28 @@ func (s *Service) assign(tx *gorm.DB, relations []*model.Relation, add, remove [
 	if _, err := c.write(); err != nil {
 		return err
 	}
+	if err := s.grantMirrored(tx, relations, tags, add, origin); err != nil {
+		return err
+	}
 	return s.endGrants(tx, relations, tags, remove, origin)
+}
+
+// grantMirrored grants the local tags whose mirrors were given to relations.
+func (s *Service) grantMirrored(tx *gorm.DB, relations []*model.Relation, tags map[int64]*item, add []int64, origin Origin) error {
+	var local, customers []int64
+	for _, id := range add {
+		if t := tags[id]; t != nil && t.MirrorOf != 0 {
+			local = append(local, t.MirrorOf)
+		}
+	}
+	if len(local) == 0 {
+		return nil
+	}
+	for _, r := range relations {
+		customers = append(customers, r.CustomerID)
+	}
+	_, err := s.GiveTx(tx, Giving{CustomerIDs: customers, Add: local, Origin: origin})
+	return err
 }
 
 // endGrants ends the grants of what was taken off relations, with the marks that follow from them.

@@ -33,7 +33,8 @@ type changes struct {
 	quiet  map[int64]bool // customers of whose changes no fact is worth recording
 	lane   int
 
-	unmarked []markRef // marks of ours that somebody took off at the platform
+	unmarked []markRef         // marks of ours that somebody took off at the platform
+	adopted  []*model.TagGrant // what somebody gave at the platform by the mirror of a local tag
 }
 
 // assignmentState is what a row becomes.
@@ -106,6 +107,11 @@ func (c *changes) agree(r RelationTags, tags map[string]*item) {
 		a := c.rows[r.Relation.ID][t.ID]
 		theirs := Origin{SourceWeCom, r.Relation.StaffID}
 		switch {
+		case t.MirrorOf != 0 && (a == nil || a.SyncState == Removed && !a.KnownAt.After(r.ReadAt)):
+			c.set(r.Relation, t.ID, Synced, r.ReadAt, Origin{Source: sourceMirror})
+			c.adopted = append(c.adopted, &model.TagGrant{
+				CustomerID: r.Relation.CustomerID, TagID: t.MirrorOf, Source: theirs.Source, SourceID: theirs.ID, CreatedAt: c.now,
+			})
 		case a == nil, a.SyncState == Removed && !a.KnownAt.After(r.ReadAt):
 			c.set(r.Relation, t.ID, Synced, r.ReadAt, theirs)
 			added = append(added, t.ID)
@@ -153,7 +159,7 @@ func (c *changes) wish(r *model.Relation, tags map[int64]*item, add, remove []in
 	for _, id := range add {
 		t, a := tags[id], c.rows[r.ID][id]
 		switch {
-		case t == nil || t.AccountID != r.AccountID:
+		case t == nil || t.AccountID != r.AccountID || t.MirrorOf != 0: // what is mirrored is granted
 		case !bears(a):
 			c.set(r, id, Adding, c.now, c.origin)
 			added = append(added, id)

@@ -154,6 +154,8 @@ func (h *house) do(w model.Work, attempt int) error {
 		return h.push(ctx, l, decode[Ref](h.t, w))
 	case workClear:
 		return h.clear(ctx, l, decode[Ref](h.t, w))
+	case workAlign:
+		return h.alignSome(ctx, l, decode[alignRef](h.t, w))
 	case workUnmarked:
 		return h.unmarked(ctx, l, decode[markRef](h.t, w))
 	case workPushMarks:

@@ -18,5 +18,8 @@ func (s *Service) deleteLocal(tx *gorm.DB, ref Ref, it *item) error {
 			}
 		}
 	}
-	return s.gone(tx, ref, it, now)
+	if err := s.gone(tx, ref, it, now); err != nil {
+		return err
+	}
+	return s.alignMirrors(tx, groupOf(ref, it))
 }

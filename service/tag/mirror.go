@@ -146,14 +146,17 @@ func (m *mirror) update(kind string, it *item, p placed) error {
 		m.counts.Unchanged++
 		return nil
 	}
-	moved := it.GroupID != p.groupID
+	moved, name := it.GroupID != p.groupID, it.Name
 	it.GroupID = p.groupID
 	if !it.take(p.seen, m.readAt) && !moved {
 		m.counts.Unchanged++
 		return nil
 	}
 	m.counts.Updated++
-	return updateItem(m.tx, Ref{kind, it.ID}, it)
+	if err := updateItem(m.tx, Ref{kind, it.ID}, it); err != nil || it.MirrorOf == 0 || it.Name == name {
+		return err
+	}
+	return m.s.renamedThere(m.tx, kind, it)
 }
 
 // insert adds what nobody knew. What somebody else has added since we looked is left to their answer.
@@ -187,6 +190,11 @@ func (m *mirror) vanish(kind string, it *item) error {
 // gone makes an item gone as of knownAt. What bears a tag that is gone is cleared in batches, later:
 // there may be hundreds of thousands.
 func (s *Service) gone(tx *gorm.DB, ref Ref, it *item, knownAt time.Time) error {
+	if it.MirrorOf != 0 && it.SyncState != Deleting {
+		if err := s.letGo(tx, ref.Kind, it); err != nil {
+			return err
+		}
+	}
 	it.vanish(s.now(), knownAt)
 	if err := updateItem(tx, ref, it); err != nil {
 		return err

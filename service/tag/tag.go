@@ -57,7 +57,6 @@ var (
 	ErrNoTags     = fault.New(fault.Invalid, "tag.group_without_tags", "标签组至少要有一个标签", "A tag group needs at least one tag")
 	ErrDeleting   = fault.New(fault.Conflict, "tag.deleting", "正在删除，不能再修改", "It is being deleted and can't be changed")
 	ErrEnded      = fault.New(fault.Invalid, "tag.ended", "结束时间需晚于现在", "It would end before it begins")
-	ErrLocal      = fault.New(fault.Invalid, "tag.not_local", "只有本地标签可以同步到企业微信", "Only local tags can be mirrored")
 	ErrOutOfSight = fault.New(fault.NotFound, "tag.customer_out_of_sight", "有客户不存在或不在你的数据范围内", "A customer is not there, or not yours to see")
 	ErrAssign     = fault.New(fault.Invalid, "tag.bad_assignment", "标签操作无效", "These tags can't be assigned like this")
 )
@@ -102,6 +101,7 @@ func New(db *gorm.DB, events *event.Log, queue *work.Queue, now clock.Clock, cus
 	work.Handle(queue, workPushMarks, pushPolicy, s.pushMarks)
 	work.Handle(queue, workRefresh, pushPolicy, s.refresh)
 	work.Handle(queue, workClear, work.Policy{}, s.clear)
+	work.Handle(queue, workAlign, work.Policy{}, s.alignSome)
 	work.Handle(queue, workUnmarked, pushPolicy, s.unmarked)
 	return s
 }

@@ -89,8 +89,17 @@ func (s *Service) Rebuild(ctx context.Context) (wrong int, err error) {
 	}
 }
 
-// Verify is Rebuild for the scheduler.
+// Verify is Rebuild for the scheduler. It also brings mirrors to what they mirror.
 func (s *Service) Verify(ctx context.Context) error {
+	groups, err := mirroredGroups(s.db.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	for _, id := range groups {
+		if err := model.InTx(ctx, s.db, func(tx *gorm.DB) error { return s.alignMirrors(tx, id) }); err != nil {
+			return err
+		}
+	}
 	wrong, err := s.Rebuild(ctx)
 	if wrong > 0 {
 		slog.WarnContext(ctx, "tags of customers were not what their grants and assignments say; repaired", "customers", wrong)

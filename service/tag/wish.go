@@ -95,6 +95,9 @@ func (s *Service) create(tx *gorm.DB, kind string, it *item) (err error) {
 		return err
 	}
 	model.AfterCommit(tx, s.forget)
+	if it.AccountID == 0 {
+		return s.alignMirrors(tx, groupOf(Ref{kind, it.ID}, it))
+	}
 	return s.enqueuePush(tx, Ref{kind, it.ID}, it.AccountID)
 }
 
@@ -174,20 +177,25 @@ func (s *Service) Delete(ctx context.Context, ref Ref) error {
 		if it.AccountID == 0 {
 			return s.deleteLocal(tx, ref, it)
 		}
-		if ref.Kind == kindGroup {
-			tags, err := lockTagsOfGroup(tx, ref.ID)
-			if err != nil {
+		return s.deleteItem(tx, ref, it)
+	})
+}
+
+// deleteItem lets the platform delete a tag, or a group with its tags.
+func (s *Service) deleteItem(tx *gorm.DB, ref Ref, it *item) error {
+	if ref.Kind == kindGroup {
+		tags, err := lockTagsOfGroup(tx, ref.ID)
+		if err != nil {
+			return err
+		}
+		for _, t := range tags {
+			t.SyncState, t.SyncError = Deleting, ""
+			if err := updateItem(tx, TagRef(t.ID), t); err != nil {
 				return err
 			}
-			for _, t := range tags {
-				t.SyncState, t.SyncError = Deleting, ""
-				if err := updateItem(tx, TagRef(t.ID), t); err != nil {
-					return err
-				}
-			}
 		}
-		return s.wish(tx, ref, it, Deleting)
-	})
+	}
+	return s.wish(tx, ref, it, Deleting)
 }
 
 // changeable locks an item that may be changed.
@@ -200,6 +208,8 @@ func (s *Service) changeable(tx *gorm.DB, ref Ref) (*item, error) {
 		return nil, ErrNotFound
 	case it.SyncState == Deleting:
 		return nil, ErrDeleting
+	case it.MirrorOf != 0:
+		return nil, ErrMirror
 	}
 	return it, nil
 }
@@ -214,7 +224,18 @@ func (s *Service) wish(tx *gorm.DB, ref Ref, it *item, state string) error {
 		return err
 	}
 	model.AfterCommit(tx, s.forget)
+	if it.AccountID == 0 {
+		return s.alignMirrors(tx, groupOf(ref, it))
+	}
 	return s.enqueuePush(tx, ref, it.AccountID)
+}
+
+// groupOf is the group that an item is or is in.
+func groupOf(ref Ref, it *item) int64 {
+	if ref.Kind == kindGroup {
+		return ref.ID
+	}
+	return it.GroupID
 }
 
 // joined adds a wish to those that wait already.
@@ -229,9 +250,6 @@ func joined(it *item, state string) string {
 }
 
 func (s *Service) enqueuePush(tx *gorm.DB, ref Ref, accountID int64) error {
-	if accountID == 0 {
-		return nil
-	}
 	return s.queue.Enqueue(tx, work.Item{Kind: workPush, Payload: ref, OrderKey: dictionaryKey(accountID)})
 }
 
