@@ -33,10 +33,11 @@ const (
 var (
 	reading = []string{
 		"customer.read", "tag.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
-		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read",
+		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
+		"tag.batch", "tag_rule.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write"}
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read"}
@@ -46,7 +47,7 @@ var (
 var roles = []Role{
 	{RoleAdmin, "管理员", "Administrator", ScopeAll, slices.Concat(reading, operating, administering)},
 	{RoleOperator, "运营", "Operator", ScopeAll, slices.Concat(reading, operating)},
-	{RoleManager, "主管", "Manager", ScopeDepartments, slices.Concat(serving, []string{"channel_code.read", "group.read", "staff.read"})},
+	{RoleManager, "主管", "Manager", ScopeDepartments, slices.Concat(serving, []string{"channel_code.read", "group.read", "staff.read", "tag.batch"})},
 	{RoleSales, "销售", "Sales", ScopeOwn, serving},
 	{RoleService, "客服", "Customer service", ScopeOwn, serving},
 	{RoleAuditor, "审计", "Auditor", ScopeAll, reading},

@@ -17,6 +17,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/clock"
+	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/staff"
 	"zhiyin/service/work"
@@ -73,6 +74,27 @@ func (h *house) Visible(_ context.Context, v *staff.Viewer, ids []int64) ([]int6
 		return nil, nil
 	}
 	return ids, nil
+}
+
+// List implements Customers: all of them, newest first, two on a page.
+func (h *house) List(_ context.Context, v *staff.Viewer, f customer.Filter) (*customer.Page, error) {
+	var rows []model.Customer
+	q := h.db.Where("name LIKE ?", f.NamePrefix+"%").Order("id DESC").Limit(3)
+	if f.Cursor != "" {
+		q = q.Where("id < ?", f.Cursor)
+	}
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	page := &customer.Page{}
+	if len(rows) > 2 {
+		rows = rows[:2]
+		page.Next = fmt.Sprint(rows[1].ID)
+	}
+	for _, r := range rows {
+		page.Items = append(page.Items, customer.Item{Customer: r})
+	}
+	return page, nil
 }
 
 var errOutOfSight = errors.New("out of sight")
@@ -154,6 +176,8 @@ func (h *house) do(w model.Work, attempt int) error {
 		return h.push(ctx, l, decode[Ref](h.t, w))
 	case workClear:
 		return h.clear(ctx, l, decode[Ref](h.t, w))
+	case workBatch:
+		return h.runBatch(ctx, l, decode[batchRef](h.t, w))
 	case workAlign:
 		return h.alignSome(ctx, l, decode[alignRef](h.t, w))
 	case workUnmarked:
@@ -184,7 +208,7 @@ func (h *house) quiet() {
 // dictionary is what is listed, as "group: tag tag", with a state where it is not synced.
 func (h *house) dictionary() []string {
 	h.t.Helper()
-	groups, err := h.List(h.t.Context(), h.acct.ID)
+	groups, err := h.Service.List(h.t.Context(), h.acct.ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}

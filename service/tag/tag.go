@@ -15,6 +15,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/clock"
+	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
 	"zhiyin/service/staff"
@@ -76,6 +77,7 @@ type Customers interface {
 	Relations(ctx context.Context, v *staff.Viewer, ids []int64) ([]*model.Relation, error)
 	// Visible gives those of the customers that a viewer may see.
 	Visible(ctx context.Context, v *staff.Viewer, ids []int64) ([]int64, error)
+	List(ctx context.Context, v *staff.Viewer, f customer.Filter) (*customer.Page, error)
 }
 
 // Counts is the account that a synchronisation gives of what it did.
@@ -88,6 +90,7 @@ type Service struct {
 	queue     *work.Queue
 	now       clock.Clock
 	customers Customers
+	segments  Segments // nil: there are none
 	corp      func(account string) Platform
 
 	mu     sync.Mutex
@@ -101,6 +104,7 @@ func New(db *gorm.DB, events *event.Log, queue *work.Queue, now clock.Clock, cus
 	work.Handle(queue, workPushMarks, pushPolicy, s.pushMarks)
 	work.Handle(queue, workRefresh, pushPolicy, s.refresh)
 	work.Handle(queue, workClear, work.Policy{}, s.clear)
+	work.Handle(queue, workBatch, work.Policy{Timeout: 10 * batchTurn}, s.runBatch)
 	work.Handle(queue, workAlign, work.Policy{}, s.alignSome)
 	work.Handle(queue, workUnmarked, pushPolicy, s.unmarked)
 	return s
