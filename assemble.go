@@ -221,7 +221,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	events.Subscribe("customer.merge", p.customers.OnSamePerson, event.KindSamePersonFound)
 	events.Subscribe("customer.pending", p.customers.OnAdded, event.KindCustomerAdded)
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
-	events.Subscribe("tag", p.tags.OnRelationEnded, event.KindCustomerLeft, event.KindCustomerDeletedByStaff)
+	events.Subscribe("tag", p.tags.OnFact, tag.FactKinds...)
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,

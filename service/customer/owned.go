@@ -21,6 +21,13 @@ var owned = []Mover{
 			stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt)
 		},
 	},
+	table[model.TagGrant]{
+		name: "tag_grant",
+		same: func(r *model.TagGrant) string { return number(r.TagID) + " " + r.Source + " " + number(r.SourceID) },
+		join: func(stays *model.TagGrant, goes model.TagGrant) { stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt) },
+	},
+	table[model.TagRuleMember]{name: "tag_rule_member", same: func(r *model.TagRuleMember) string { return number(r.RuleID) }},
+	table[model.TagRuleAct]{name: "tag_rule_act"},
 	// The answers of the one who stands are the ones that count.
 	table[model.CustomValue]{name: "custom_value", same: func(r *model.CustomValue) string { return number(r.FieldID) }},
 	table[model.Event]{name: "event"},

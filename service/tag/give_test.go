@@ -194,7 +194,7 @@ func TestCorpTagIsItsCustomersWhileSomebodyFollows(t *testing.T) {
 		if err := h.db.Model(second).Update("status", s.status).Error; err != nil {
 			t.Fatal(err)
 		}
-		if err := h.OnRelationEnded(t.Context(), event.Recorded{CustomerID: r.CustomerID}); err != nil {
+		if err := h.OnFact(t.Context(), event.Recorded{CustomerID: r.CustomerID, Payload: []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
 		wants(t, s.status, h.bearing(r.CustomerID), s.want)
@@ -317,29 +317,30 @@ func TestV09_HostileNamesAreKeptAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestMergeMovesGrantsAndUndoReturnsThem(t *testing.T) {
+// TestMergedCustomersBearWhatBothBore: the rows move with the customer capability; here everything follows.
+func TestMergedCustomersBearWhatBothBore(t *testing.T) {
 	h := newHouse(t)
 	ids := h.local("兴趣", "露营", "钓鱼")
-	h.give(Giving{CustomerIDs: []int64{100, 101}, Add: []int64{ids["露营"]}, Origin: ruleOne})
+	h.give(Giving{CustomerIDs: []int64{100}, Add: []int64{ids["露营"]}, Origin: ruleOne})
 	h.give(Giving{CustomerIDs: []int64{101}, Add: []int64{ids["钓鱼"]}, Origin: Origin{SourceConsole, 7}})
-	merge := func(into int64) {
-		if err := h.db.Model(&model.Customer{}).Where("id = 101").Update("merged_into", into).Error; err != nil {
-			t.Fatal(err)
+	move := func(from, to, into int64, kind string) {
+		for _, err := range []error{
+			h.db.Model(&model.Customer{}).Where("id = 101").Update("merged_into", into).Error,
+			h.db.Model(&model.TagGrant{}).Where("customer_id = ? AND source = ?", from, SourceConsole).Update("customer_id", to).Error,
+			h.OnFact(t.Context(), event.Recorded{Kind: kind, CustomerID: 100, Payload: []byte(`{"customer_id":100,"other_id":101}`)}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	var moved []int64
-	merge(100)
-	h.in(func(tx *gorm.DB) (err error) {
-		moved, err = h.MergeTx(tx, 101, 100)
-		return err
-	})
+	move(101, 100, 100, event.KindCustomerMerged)
 	wants(t, "merged", h.bearing(100), []string{"钓鱼 console", "露营 rule"})
-	wants(t, "left behind", h.bearing(101), []string{})
+	wants(t, "nobody now", h.bearing(101), []string{})
 	h.sound()
-	merge(0)
-	h.in(func(tx *gorm.DB) error { return h.UndoMergeTx(tx, 101, 100, moved) })
+	move(100, 101, 0, event.KindCustomerSplit)
 	wants(t, "undone", h.bearing(100), []string{"露营 rule"})
-	wants(t, "undone", h.bearing(101), []string{"钓鱼 console", "露营 rule"})
+	wants(t, "undone", h.bearing(101), []string{"钓鱼 console"})
 	h.sound()
 }
 

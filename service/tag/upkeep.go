@@ -2,6 +2,8 @@ package tag
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 
@@ -52,16 +54,30 @@ func (s *Service) after(tx *gorm.DB, customerIDs []int64, source string, do func
 	return err
 }
 
-// OnRelationEnded is the subscriber of the facts that a relation ended: what only it gave its customer
-// is not borne any more, but where the staff member still follows.
-func (s *Service) OnRelationEnded(ctx context.Context, f event.Recorded) error {
-	if f.CustomerID == 0 {
-		return nil
+// OnFact is the subscriber of facts after which customers may bear other tags, although nobody gave or took
+// one: a relation ended, and what only it gave is not borne any more; two customers became one, or two again.
+func (s *Service) OnFact(ctx context.Context, f event.Recorded) error {
+	var about struct {
+		OtherID int64 `json:"other_id"`
 	}
+	if err := json.Unmarshal(f.Payload, &about); err != nil {
+		return fmt.Errorf("read fact %d: %w", f.ID, err)
+	}
+	ids := distinct([]int64{f.CustomerID, about.OtherID})
 	return model.InTx(ctx, s.db, func(tx *gorm.DB) error {
-		return s.after(tx, []int64{f.CustomerID}, sourcePlatform, func() error { return nil })
+		p, err := project(tx, ids) // those too who stand for nobody now
+		if err != nil {
+			return err
+		}
+		if _, err := s.events.Record(tx, p.facts(sourcePlatform, s.now(), nil)...); err != nil {
+			return err
+		}
+		return s.after(tx, ids, sourcePlatform, func() error { return nil })
 	})
 }
+
+// FactKinds are the kinds of facts that OnFact is to hear of.
+var FactKinds = []string{event.KindCustomerLeft, event.KindCustomerDeletedByStaff, event.KindCustomerMerged, event.KindCustomerSplit}
 
 // Rebuild brings customer_tag to what grants and assignments say, customer by customer, and gives how
 // many customers it was wrong about. It never should be: this is the proof, and the repair.
