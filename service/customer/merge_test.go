@@ -234,7 +234,7 @@ func TestUndoKeepsWhatCameLater(t *testing.T) {
 		return &model.EventDay{CustomerID: customer, Kind: "page.viewed", Item: "p", Day: 20261122, Times: times, Value: 10 * times, FirstAt: at(first), LastAt: at(last)}
 	}
 	view := func(customer int64, second int) *model.Event {
-		return &model.Event{CustomerID: customer, Kind: "page.viewed", Item: "p", DedupeKey: fmt.Appendf(nil, "%d.%d", customer, second), Payload: "{}", OccurredAt: at(second), RecordedAt: at(second)}
+		return &model.Event{CustomerID: customer, Kind: "page.viewed", Item: "p", DedupeKey: fmt.Appendf(nil, "%012d%04d", customer, second), Payload: "{}", OccurredAt: at(second), RecordedAt: at(second)}
 	}
 	trade := func(customer, orders int64, paid model.Fen, first, last int) *model.CustomerTrade {
 		f, l := at(first), at(last)
@@ -246,7 +246,7 @@ func TestUndoKeepsWhatCameLater(t *testing.T) {
 	// One more view between the known ones, one more order, a changed name, a tag.
 	modeltest.Create(t, h.db, view(a, 20), &model.CustomerTag{CustomerID: a, TagID: 9}, &model.CustomerOrder{CustomerID: a, Number: "3", Status: "paid", PlacedAt: at(40), PaidAt: ref(at(40))},
 		&model.CustomerOrder{CustomerID: a, Number: "1", Status: "paid", PlacedAt: at(10), PaidAt: ref(at(10))})
-	h.db.Model(&model.EventDay{}).Where("customer_id = ?", a).UpdateColumns(map[string]any{"times": 4, "value": 40})
+	h.db.Model(&model.EventDay{}).Where("customer_id = ? AND kind = 'page.viewed'", a).UpdateColumns(map[string]any{"times": 4, "value": 40})
 	h.db.Model(&model.CustomerTrade{}).Where("customer_id = ?", a).UpdateColumns(map[string]any{"orders": 4, "paid_fen": 157, "last_paid_at": at(40)})
 	h.in(func(tx *gorm.DB) error {
 		return h.EditTx(tx, a, "console", 1, func(c *model.Customer) error { c.Name = "新名字"; return nil })

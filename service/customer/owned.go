@@ -14,23 +14,25 @@ var owned = []Mover{
 	table[model.Identity]{name: "identity"},
 	table[model.Relation]{name: "relation"},
 	table[model.TagAssignment]{name: "tag_assignment"},
+	table[model.TagGrant]{
+		name: "tag_grant",
+		same: func(r *model.TagGrant) string { return number(r.TagID) + "|" + r.Source + "|" + number(r.SourceID) },
+		join: func(stays *model.TagGrant, goes model.TagGrant) {
+			stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt)
+			stays.CreatedAt = *earlier(&stays.CreatedAt, &goes.CreatedAt)
+		},
+	},
 	table[model.CustomerTag]{
 		name: "customer_tag",
 		same: func(r *model.CustomerTag) string { return number(r.TagID) },
-		join: func(stays *model.CustomerTag, goes model.CustomerTag) {
-			stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt)
-		},
-	},
-	table[model.TagGrant]{
-		name: "tag_grant",
-		same: func(r *model.TagGrant) string { return number(r.TagID) + " " + r.Source + " " + number(r.SourceID) },
-		join: func(stays *model.TagGrant, goes model.TagGrant) { stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt) },
+		join: joinTag,
 	},
 	table[model.TagRuleMember]{name: "tag_rule_member", same: func(r *model.TagRuleMember) string { return number(r.RuleID) }},
 	table[model.TagRuleAct]{name: "tag_rule_act"},
 	// The answers of the one who stands are the ones that count.
 	table[model.CustomValue]{name: "custom_value", same: func(r *model.CustomValue) string { return number(r.FieldID) }},
 	table[model.Event]{name: "event"},
+	table[model.EventAside]{name: "event_aside"},
 	days{},
 	table[model.CustomerOrder]{name: "customer_order"},
 	table[model.OrderLine]{name: "order_line"},
@@ -56,6 +58,7 @@ var unmoved = map[string]string{
 	"visit":           "whose token it is; whoever stands for them visits",
 	"visit_count":     "counts one day's tries of one id",
 	"quality_finding": "is found anew every night",
+	"segment_member":  "segments hear of merges: the one goes out, and the other comes in if they fit",
 }
 
 // Owns registers a mover that is not a plain table, or that knows better than one: of one name the one
@@ -68,6 +71,14 @@ func (s *Service) Owns(m Mover) {
 		}
 	}
 	s.movers = append(s.movers, m)
+}
+
+// joinTag follows the rule of customer_tag: it says who lets the tag be borne longest.
+func joinTag(stays *model.CustomerTag, goes model.CustomerTag) {
+	if end := laterEnd(stays.ExpiresAt, goes.ExpiresAt); end != stays.ExpiresAt {
+		stays.ExpiresAt, stays.Source, stays.SourceID = end, goes.Source, goes.SourceID
+	}
+	stays.CreatedAt = *earlier(&stays.CreatedAt, &goes.CreatedAt)
 }
 
 func number(id int64) string { return strconv.FormatInt(id, 10) }

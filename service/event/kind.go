@@ -116,15 +116,15 @@ var builtIn = []Kind{
 		Name: KindTagChanged, Zh: "标签变化", En: "Tags changed", Class: ClassRelation,
 		Properties: []Property{staffProperty},
 	}, {
-		Name: KindCustomerIdentified, Zh: "识别出身份", En: "Recognised by one more identity", Class: ClassRelation,
-		Properties: []Property{{Name: "identity", Zh: "身份种类", En: "Kind of identity", Type: Text}},
+		Name: KindSamePersonFound, Zh: "发现疑似同一人", En: "May be the same person", Class: ClassRelation,
 	}, {
-		Name: KindCustomerMerged, Zh: "合并为同一人", En: "Merged", Class: ClassRelation,
+		Name: KindCustomerIdentified, Zh: "识别身份", En: "Recognised by one more identity", Class: ClassRelation,
+		Properties: []Property{{Name: "identity", Zh: "身份种类", En: "Kind of identity", Type: Text}, {Name: "confidence", Zh: "可信度", En: "Confidence", Type: Integer}},
+	}, {
+		Name: KindCustomerMerged, Zh: "客户合并", En: "Merged with another customer", Class: ClassRelation,
 		Properties: []Property{{Name: "reason", Zh: "原因", En: "Reason", Type: Text}},
 	}, {
-		Name: KindCustomerSplit, Zh: "撤销合并", En: "Merge undone", Class: ClassRelation,
-	}, {
-		Name: KindSamePersonFound, Zh: "发现疑似同一人", En: "May be the same person", Class: ClassRelation,
+		Name: KindCustomerSplit, Zh: "撤销合并", En: "A merge was undone", Class: ClassRelation,
 	}, {
 		Name: KindGroupJoined, Zh: "加入客户群", En: "Joined a group", Class: ClassRelation, Item: "group_id",
 		Properties: []Property{groupProperty, {Name: "join_scene", Zh: "入群方式", En: "Way of joining", Type: Integer}, stateProperty},
