@@ -218,15 +218,19 @@ func (r *resolution) retract(given []*model.Identity) error {
 func (r *resolution) tell(given []*model.Identity) error {
 	facts := make([]event.Fact, len(given))
 	for i, row := range given {
-		facts[i] = event.CustomerIdentified{
-			CustomerID: row.CustomerID, AccountID: r.in.AccountID, IdentityID: row.ID, Kind: row.Kind, Confidence: row.Confidence,
-			Source: r.in.Source, At: r.now,
-		}
+		facts[i] = r.identified(row)
 	}
 	if _, err := r.s.events.Record(r.tx, facts...); err != nil {
 		return err
 	}
 	return r.s.askForContacts(r.tx, r.anchor, given)
+}
+
+func (r *resolution) identified(row *model.Identity) event.Fact {
+	return event.CustomerIdentified{
+		CustomerID: row.CustomerID, AccountID: r.in.AccountID, IdentityID: row.ID, Kind: row.Kind, Confidence: row.Confidence,
+		Source: r.in.Source, At: r.now,
+	}
 }
 
 // confirm notes that an identity was seen again, at most once a day, and better known if so.

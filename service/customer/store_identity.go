@@ -32,6 +32,26 @@ func ownersOf(tx *gorm.DB, claims []claim) ([]*model.Identity, error) {
 	return out, nil
 }
 
+// knownKeys tells which claims are somebody's already, by claim.keyOf of the value that is stored.
+func knownKeys(tx *gorm.DB, claims []claim) (map[string]bool, error) {
+	values := map[[2]string][]string{}
+	for _, c := range claims {
+		at := [2]string{c.name, c.scope}
+		values[at] = append(values[at], c.values...)
+	}
+	known := map[string]bool{}
+	for at, list := range values {
+		var there []string
+		if err := tx.Model(&model.Identity{}).Where("kind = ? AND scope = ? AND value IN ?", at[0], at[1], list).Pluck("value", &there).Error; err != nil {
+			return nil, fmt.Errorf("find identities: %w", err)
+		}
+		for _, v := range there {
+			known[claim{identityKind: identityKind{name: at[0]}, scope: at[1]}.keyOf(v)] = true
+		}
+	}
+	return known, nil
+}
+
 func deleteIdentities(tx *gorm.DB, rows []*model.Identity) error {
 	if len(rows) == 0 {
 		return nil
