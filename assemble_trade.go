@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
-
 	"zhiyin/api/console"
 	"zhiyin/service/apikey"
 	"zhiyin/service/catalog"
-	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/vault"
 	"zhiyin/service/webhook"
@@ -22,7 +19,7 @@ func (p *parts) trade() error {
 	if err != nil {
 		return err
 	}
-	p.catalog = catalog.New(p.db, p.events, p.queue, p.now, buyers{p.customers}, p.staff)
+	p.catalog = catalog.New(p.db, p.events, p.queue, p.now, p.customers, p.staff)
 	p.events.Subscribe("catalog", p.catalog.OnIdentified, event.KindCustomerIdentified, event.KindCustomerMerged)
 	p.apiKeys = apikey.New(p.db, p.now, secrets, p.redis, p.cfg.Redis.KeyPrefix+"api_key:")
 	p.webhooks = webhook.New(webhook.Deps{
@@ -31,21 +28,4 @@ func (p *parts) trade() error {
 	})
 	p.closers = append(p.closers, p.webhooks.Close)
 	return nil
-}
-
-// buyers knows in which form identities are stored: phone numbers as blind indexes.
-type buyers struct{ customers *customer.Service }
-
-var errNoPhone = errors.New("not a phone number")
-
-// StoredIdentity implements catalog.Buyers.
-func (b buyers) StoredIdentity(kind, _, value string) ([]string, error) {
-	if kind != customer.KindPhone {
-		return []string{value}, nil
-	}
-	indexes, ok := b.customers.PhoneIndexes(value)
-	if !ok {
-		return nil, errNoPhone
-	}
-	return indexes, nil
 }

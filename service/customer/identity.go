@@ -1,6 +1,7 @@
 package customer
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -130,6 +131,29 @@ func (s *Service) PhoneIndexes(text string) (values []string, ok bool) {
 // may see it.
 func (s *Service) Phone(i *model.Identity) (string, error) {
 	return s.vault.Open(i.SealedValue, placeOfPhone(i.Value))
+}
+
+// StoredIdentity gives the forms under which an identity's value may be stored, the present one first: of a phone number
+// its indexes, of anything else itself. It fails with ErrIdentity.
+func (s *Service) StoredIdentity(kind, _, value string) ([]string, error) {
+	if kind != KindPhone {
+		return []string{value}, nil
+	}
+	values, ok := s.PhoneIndexes(value)
+	if !ok {
+		return nil, ErrIdentity.With(KindPhone, "不是电话号码 / not a phone number")
+	}
+	return values, nil
+}
+
+// MaskedPhones gives the phone numbers of customers as lists show them, see Masked.
+func (s *Service) MaskedPhones(ctx context.Context, customerIDs []int64) (map[int64][]string, error) {
+	rows, err := phonesOf(s.db.WithContext(ctx), customerIDs)
+	masked := map[int64][]string{}
+	for i := range rows {
+		masked[rows[i].CustomerID] = append(masked[rows[i].CustomerID], s.Masked(&rows[i]))
+	}
+	return masked, err
 }
 
 // Masked is an identity's value as everybody may see it who may see the customer: of a phone number only

@@ -71,3 +71,10 @@ func updateIdentity(tx *gorm.DB, id int64, set map[string]any) error {
 	}
 	return nil
 }
+
+func phonesOf(tx *gorm.DB, customerIDs []int64) (rows []model.Identity, err error) {
+	if err := tx.Where("kind = ? AND customer_id IN ?", KindPhone, customerIDs).Order("id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find phone numbers: %w", err)
+	}
+	return rows, nil
+}

@@ -43,6 +43,7 @@ const (
 	KindPrivacyRequested       = "privacy.requested"
 	KindNoted                  = "customer.noted"
 	KindProfileChanged         = "customer.profile_changed"
+	KindCustomerImported       = "customer.imported"
 )
 
 // Where facts come from.
@@ -50,6 +51,7 @@ const (
 	SourceCallback = "callback"
 	SourceSync     = "sync"
 	SourceConsole  = "console"
+	SourceImport   = "import"
 )
 
 // RelationFact is what the facts about a relation share.

@@ -121,6 +121,9 @@ var builtIn = []Kind{
 		Name: KindCustomerIdentified, Zh: "识别身份", En: "Recognised by one more identity", Class: ClassRelation,
 		Properties: []Property{{Name: "identity", Zh: "身份种类", En: "Kind of identity", Type: Text}, {Name: "confidence", Zh: "可信度", En: "Confidence", Type: Integer}},
 	}, {
+		Name: KindCustomerImported, Zh: "导入", En: "Imported", Class: ClassRelation, Item: "import_id",
+		Properties: []Property{staffProperty, {Name: "import_id", Zh: "导入批次", En: "Import", Type: RowID}},
+	}, {
 		Name: KindCustomerMerged, Zh: "客户合并", En: "Merged with another customer", Class: ClassRelation,
 		Properties: []Property{{Name: "reason", Zh: "原因", En: "Reason", Type: Text}},
 	}, {

@@ -28,6 +28,24 @@ func (f CustomerIdentified) About() About {
 	}
 }
 
+// CustomerImported 导入: a row of an import was about this customer.
+type CustomerImported struct {
+	CustomerID int64     `json:"customer_id"`
+	StaffID    int64     `json:"staff_id"`
+	ImportID   int64     `json:"import_id"`
+	Row        int64     `json:"row"`
+	Basis      string    `json:"basis"` // on what ground these data may be used
+	At         time.Time `json:"at"`
+}
+
+// About implements Fact. A row is about one customer, once.
+func (f CustomerImported) About() About {
+	return About{
+		Kind: KindCustomerImported, CustomerID: f.CustomerID, StaffID: f.StaffID, Source: SourceImport, At: f.At,
+		Key: KindCustomerImported + ":" + strconv.FormatInt(f.ImportID, 10) + ":" + strconv.FormatInt(f.Row, 10),
+	}
+}
+
 // CustomerMerged 合并: OtherID turned out to be CustomerID, who has from now on all that was OtherID's.
 type CustomerMerged struct {
 	CustomerID int64     `json:"customer_id"`

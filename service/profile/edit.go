@@ -91,22 +91,67 @@ func (s *Service) Edit(ctx context.Context, customerID int64, in Edit, by By) er
 		}
 	}
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
-		standing, fields, err := s.editFixed(tx, customerID, in, born, child, by)
-		if err != nil {
-			return err
-		}
-		changes, err := s.answerTx(tx, standing, in.Answers, in.Asked, by)
-		if err != nil {
-			return err
-		}
-		if err := s.Persons.AnswersChangedTx(tx, standing, by.Source, by.StaffID, changes...); err != nil {
-			return err
-		}
-		for _, ch := range changes {
-			fields = append(fields, "field."+ch.Name)
-		}
-		return s.told(tx, standing, fields, by)
+		_, err := s.editTx(tx, customerID, in, born, child, by)
+		return err
 	})
+}
+
+// Checked is an edit as it would be made, of many that are to be made in one transaction: with its texts as they are
+// kept, and with every wrong field named by ErrInvalid. A day of birth that makes somebody a child is refused with
+// ErrGuardian.
+func (s *Service) Checked(tx *gorm.DB, in Edit) (Edit, error) {
+	born, err := s.check(&in)
+	if err != nil {
+		return in, err
+	}
+	if born != nil && born.age(s.today()) < ChildUntil {
+		return in, ErrGuardian
+	}
+	if len(in.Answers) == 0 {
+		return in, nil
+	}
+	fields, err := liveFields(tx)
+	if err != nil {
+		return in, err
+	}
+	var c checker
+	for name, texts := range in.Answers {
+		i := slices.IndexFunc(fields, func(f *model.CustomField) bool { return f.Name == name })
+		if i < 0 {
+			c.wrong("fields."+name, "没有这个字段 / no such field")
+			continue
+		}
+		c.values(fields[i], texts)
+	}
+	return in, c.fault()
+}
+
+// EditTx makes a [Service.Checked] edit as part of a larger change, and tells whether anything is another than before.
+func (s *Service) EditTx(tx *gorm.DB, customerID int64, in Edit, by By) (changed bool, err error) {
+	var born *birthday
+	if in.Birthday != nil && *in.Birthday != "" {
+		b, _ := readBirthday(*in.Birthday, s.today())
+		born = &b
+	}
+	return s.editTx(tx, customerID, in, born, false, by)
+}
+
+func (s *Service) editTx(tx *gorm.DB, customerID int64, in Edit, born *birthday, child bool, by By) (changed bool, err error) {
+	standing, fields, err := s.editFixed(tx, customerID, in, born, child, by)
+	if err != nil {
+		return false, err
+	}
+	changes, err := s.answerTx(tx, standing, in.Answers, in.Asked, by)
+	if err != nil {
+		return false, err
+	}
+	if err := s.Persons.AnswersChangedTx(tx, standing, by.Source, by.StaffID, changes...); err != nil {
+		return false, err
+	}
+	for _, ch := range changes {
+		fields = append(fields, "field."+ch.Name)
+	}
+	return len(fields) > 0, s.told(tx, standing, fields, by)
 }
 
 // check cleans the fixed fields of an edit.

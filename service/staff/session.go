@@ -1,6 +1,7 @@
 package staff
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -100,4 +101,17 @@ func (s *Service) pruneAll(ctx context.Context, column string, prune func(*gorm.
 			return err
 		}
 	}
+}
+
+// ViewerNow is a staff member with the roles that they have now, for what is done in their name after they asked for it. It
+// fails with ErrNotFound when they may not sign in any more.
+func (s *Service) ViewerNow(ctx context.Context, staffID int64) (*Viewer, error) {
+	db := s.db.WithContext(ctx)
+	var row model.Staff
+	res := db.Where("id = ? AND gone_at IS NULL AND disabled = ?", staffID, false).Limit(1).Find(&row)
+	if res.Error != nil || res.RowsAffected == 0 {
+		return nil, cmp.Or(res.Error, error(ErrNotFound))
+	}
+	v := &Viewer{StaffID: row.ID, AccountID: row.AccountID, UserID: row.UserID, Name: row.Name}
+	return v, db.Model(&model.StaffRole{}).Where("staff_id = ?", staffID).Order("role").Pluck("role", &v.Roles).Error
 }

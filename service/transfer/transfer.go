@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/work"
 )
@@ -124,6 +125,23 @@ func (s *Service) Import(i Importer) { s.importers[i.Kind] = i }
 
 // Export registers a kind of table that can be taken out.
 func (s *Service) Export(e Exporter) { s.exporters[e.Kind] = e }
+
+// Capabilities are what the tables of customers, orders and tags speak to.
+type Capabilities struct {
+	People  People
+	Orders  *catalog.Service
+	Viewers Viewers
+}
+
+// Tables registers all kinds of tables that there are.
+func (s *Service) Tables(c Capabilities) {
+	for _, i := range []Importer{customersImport(c.People), tagsImport(c.People), ordersImport(c.Orders, s.Now)} {
+		s.Import(i)
+	}
+	for _, e := range []Exporter{customersExport(s.Deps, c.People.Customers, c.Viewers), ordersExport(s.Deps, c.Orders, c.Viewers)} {
+		s.Export(e)
+	}
+}
 
 type runPayload struct {
 	ID int64 `json:"id"`
