@@ -52,6 +52,9 @@ const (
 	KindProductCategory
 )
 
+// KindLifecycleRun is one computation of where all customers stand.
+const KindLifecycleRun Kind = 80
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -38,8 +38,6 @@ var owned = []Mover{
 	table[model.OrderLine]{name: "order_line"},
 	table[model.Refund]{name: "refund"},
 	table[model.CustomerTrade]{name: "customer_trade", same: one[model.CustomerTrade], join: joinTrade, part: partTrade},
-	// Computed anew soon after: a merge is a fact that lifecycle hears of.
-	table[model.CustomerLifecycle]{name: "customer_lifecycle", same: one[model.CustomerLifecycle]},
 	table[model.GroupMember]{name: "group_member"},
 	table[model.Task]{name: "task"},
 	table[model.IDConversion]{name: "id_conversion"},
@@ -59,6 +57,9 @@ var unmoved = map[string]string{
 	"visit_count":     "counts one day's tries of one id",
 	"quality_finding": "is found anew every night",
 	"segment_member":  "segments hear of merges: the one goes out, and the other comes in if they fit",
+	// A merge is a fact that lifecycle hears of.
+	"customer_lifecycle": "is computed anew, from all that came over",
+	"stage_change":       "is the history that one id's standing follows from, and goes on when a merge is undone",
 }
 
 // Owns registers a mover that is not a plain table, or that knows better than one: of one name the one

@@ -36,6 +36,7 @@ const (
 	KindCustomerIdentified     = "customer.identified"
 	KindCustomerMerged         = "customer.merged"
 	KindCustomerSplit          = "customer.split"
+	KindStageChanged           = "customer.stage_changed"
 	KindGroupJoined            = "group.joined"
 	KindGroupLeft              = "group.left"
 	KindConsentChanged         = "privacy.consent_changed"
@@ -48,10 +49,11 @@ const (
 
 // Where facts come from.
 const (
-	SourceCallback = "callback"
-	SourceSync     = "sync"
-	SourceConsole  = "console"
-	SourceImport   = "import"
+	SourceCallback  = "callback"
+	SourceSync      = "sync"
+	SourceConsole   = "console"
+	SourceImport    = "import"
+	SourceLifecycle = "lifecycle"
 )
 
 // RelationFact is what the facts about a relation share.
@@ -148,6 +150,22 @@ func (f TagChanged) About() About {
 	a := f.about(KindTagChanged)
 	a.Key += ":" + f.ChangeKey
 	return a
+}
+
+// StageChanged: a customer went from one stage of the lifecycle to another. The first stage of all is no change.
+type StageChanged struct {
+	CustomerID int64     `json:"customer_id"`
+	Number     int64     `json:"number"` // of the customer's changes, from 1
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+	Cause      string    `json:"cause"` // night, event, person
+	At         time.Time `json:"at"`
+}
+
+// About implements Fact. A change of a number happens once.
+func (f StageChanged) About() About {
+	key := fmt.Sprintf("%s:%d:%d", KindStageChanged, f.CustomerID, f.Number)
+	return About{KindStageChanged, 0, f.CustomerID, 0, SourceLifecycle, f.At, key}
 }
 
 // MembershipFact is what the facts about a group's members share.

@@ -129,6 +129,9 @@ var builtIn = []Kind{
 	}, {
 		Name: KindCustomerSplit, Zh: "撤销合并", En: "A merge was undone", Class: ClassRelation,
 	}, {
+		Name: KindStageChanged, Zh: "生命周期阶段变化", En: "Went to another stage", Class: ClassRelation, Item: "to",
+		Properties: []Property{{Name: "from", Zh: "原阶段", En: "From", Type: Text}, {Name: "to", Zh: "新阶段", En: "To", Type: Text}},
+	}, {
 		Name: KindGroupJoined, Zh: "加入客户群", En: "Joined a group", Class: ClassRelation, Item: "group_id",
 		Properties: []Property{groupProperty, {Name: "join_scene", Zh: "入群方式", En: "Way of joining", Type: Integer}, stateProperty},
 	}, {
