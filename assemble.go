@@ -31,6 +31,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/lifecycle"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault"
@@ -58,6 +59,7 @@ type parts struct {
 	staff       *staff.Service
 	customers   *customer.Service
 	tags        *tag.Service
+	lifecycle   *lifecycle.Service
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
 	webhooks    *webhook.Service
@@ -222,6 +224,8 @@ func (p *parts) capabilities(context.Context) (err error) {
 	events.Subscribe("customer.pending", p.customers.OnAdded, event.KindCustomerAdded)
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
 	events.Subscribe("tag", p.tags.OnFact, tag.FactKinds...)
+	p.lifecycle = lifecycle.New(lifecycle.Deps{DB: p.db, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log})
+	events.Feed("lifecycle", p.lifecycle.OnEvents, lifecycle.Kinds...)
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,
@@ -278,6 +282,7 @@ func (p *parts) duties(ctx context.Context) (err error) {
 
 func (p *parts) jobs() job.Deps {
 	return job.Deps{
+		LifecycleNightly: p.lifecycle.Nightly,
 		WorkPrune: func(ctx context.Context) error {
 			_, err := p.queue.Prune(ctx, p.cfg.Work.KeepDone)
 			return err
@@ -315,7 +320,7 @@ func (p *parts) faces(context.Context) error {
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Acquisition: p.acquisition,
+			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},

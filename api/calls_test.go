@@ -89,7 +89,20 @@ var calls = map[string]call{
 	"GET /groups/{id}":         {kind: model.KindGroup, row: ownGroup, hidden: careGroup},
 	"GET /groups/{id}/history": {kind: model.KindGroup, row: ownGroup, hidden: careGroup},
 
-	"GET /sync-runs": {},
+	"GET /customers/{id}/lifecycle":    {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /lifecycle":                   {},
+	"GET /lifecycle/flow":              {query: "from=2026-11-01&to=2026-11-22"},
+	"GET /lifecycle/curve":             {query: "from=2026-11-01&to=2026-11-22"},
+	"GET /lifecycle/rfm":               {},
+	"GET /lifecycle/model":             {},
+	"GET /lifecycle/setting":           {},
+	"PUT /lifecycle/setting":           {body: lifecycleSetting},
+	"POST /lifecycle/setting/preview":  {body: lifecycleSetting},
+	"GET /lifecycle/runs":              {},
+	"POST /lifecycle/runs":             {},
+	"GET /lifecycle/runs/{id}":         {kind: model.KindLifecycleRun, row: runID},
+	"POST /lifecycle/runs/{id}/cancel": {kind: model.KindLifecycleRun, row: second, want: 204},
+	"GET /sync-runs":                   {},
 	"POST /sync-runs": {body: func(c *company) map[string]any {
 		return map[string]any{"account_id": c.ids.Of(model.KindAccount, rival)}
 	}},
@@ -121,6 +134,14 @@ func ofAcme(m map[string]any) func(*company) map[string]any {
 		}
 		return out
 	}
+}
+
+// lifecycleSetting is the one in force, as the console got it.
+func lifecycleSetting(c *company) map[string]any {
+	rec := c.do(request{method: "GET", path: "/api/console/lifecycle/setting", token: c.session(adminID)})
+	setting := decode[map[string]any](c.t, rec.Body.Bytes())
+	delete(setting, "measures")
+	return setting
 }
 
 func codeSettings(c *company) map[string]any {

@@ -218,6 +218,12 @@ func things() []any {
 		&model.Work{ID: liveWorkID, Kind: "welcome.send", Payload: `{"code":"` + payloadCanary + `"}`, State: "ready", RunAt: noon, CreatedAt: noon},
 		&model.CronTick{ID: tickID, Job: "session.prune", FireTime: noon, Status: "done", Trigger: "clock", CreatedAt: noon},
 		&model.SyncRun{ID: runID, AccountID: acme, RunningAccountID: idPointer(acme), Status: "running", Trigger: "clock", Stage: "customers", StartedAt: noon, UpdatedAt: noon},
+		&model.LifecycleRun{ID: runID, Status: "done", Cause: "night", Phase: "finish", Total: 3, Finished: 3, StartedAt: noon, UpdatedAt: noon, FinishedAt: &noonRow},
+		&model.LifecycleRun{ID: second, Status: "running", Cause: "night", Phase: "score", DoneID: ownCustomer, Total: 3, Finished: 1, StartedAt: noon, UpdatedAt: noon},
+		&model.LifecycleBasis{ID: second, Day: 20261122, Body: `{"card":{"fitted_at":"2026-11-22T04:00:00Z","day":20261122,"purchases_lack":{"reason":"few_buyers","have":3,"need":300}}}`, CreatedAt: noon},
+		&model.CustomerLifecycle{CustomerID: ownCustomer, Stage: "active", StageSince: noon, StageChanges: 1, Recency: 5, Frequency: 2, Monetary: 3, ValueScore: 400, ValueGrade: "potential", RiskGrade: "low", AliveBP: 9000, ExpectedFen: 1200, ComputedAt: noon},
+		&model.StageChange{CustomerID: ownCustomer, Number: 1, ToStage: "active", Day: 20261122, Cause: "night", ChangedAt: noon},
+		&model.StageDay{Day: 20261122, Stage: "active", Customers: 1, ValueScore: 400, ExpectedFen: 1200},
 		&model.SyncPart{ID: partID, RunID: runID, Stage: "customers", PartKey: "sales", Status: "failed", Error: "-1", UpdatedAt: noon},
 	}
 }
@@ -245,6 +251,7 @@ func facts() []event.Fact {
 		event.CustomerLeft{RelationFact: r},
 		event.TagChanged{RelationFact: r, Added: []int64{tagA}, Removed: []int64{tagB}, ChangeKey: "1"},
 		event.SamePersonFound{AccountID: acme, CustomerID: ownCustomer, OtherID: careCustomer, Source: event.SourceSync, At: noon},
+		event.StageChanged{CustomerID: ownCustomer, Number: 2, From: "new", To: "growing", Cause: "event", At: noon},
 		event.GroupJoined{MembershipFact: m, JoinScene: 3},
 		event.GroupLeft{MembershipFact: m, QuitScene: 1},
 	}

@@ -31,6 +31,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/lifecycle"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault/vaulttest"
@@ -82,6 +83,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
+	cycle := lifecycle.New(lifecycle.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Logger: log})
 	codes := must(acquisition.New(acquisition.Deps{
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Tags: tags, Remarks: customers,
 		Corp: func(a string) acquisition.Platform { return gateway.Corp(a) },
@@ -97,7 +99,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	}
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags,
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure,
 		},
 		Door:     &console.Door{Staff: r.staff, Secure: o.secure},
@@ -111,6 +113,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 func idleJobs() job.Deps {
 	idle := func(context.Context) error { return nil }
 	return job.Deps{
+		LifecycleNightly: idle, CatalogReconcile: idle, OpenPrune: idle, WebhookPrune: idle, MergeSweep: idle, ConversionRenew: idle,
 		WorkPrune: idle, CronWatch: idle, CronPrune: idle, SessionPrune: idle, InboxPrune: idle, MediaRenew: idle, ChannelCodePush: idle,
 		ChannelCodeOrphans: idle, WelcomeSweep: idle, TagExpire: idle, TagVerify: idle, SyncFull: idle, SyncSchedule: "0 3 * * *", CallbackIPsRefresh: idle,
 	}

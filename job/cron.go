@@ -24,6 +24,7 @@ type Job struct {
 
 // Deps is what the periodic work calls; main fills it in. Every field is needed.
 type Deps struct {
+	LifecycleNightly   func(ctx context.Context) error
 	WorkPrune          func(ctx context.Context) error
 	CronWatch          func(ctx context.Context) error
 	CronPrune          func(ctx context.Context) error
@@ -87,6 +88,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "webhook.prune", Schedule: "47 4 * * *", Max: 30 * time.Minute, Run: d.WebhookPrune,
 			Zh: "清理 30 天前的推送记录", En: "deletes records of webhooks older than 30 days",
+		}, {
+			Name: "lifecycle.nightly", Schedule: "17 2 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.LifecycleNightly,
+			Zh: "重新计算所有客户的生命周期、RFM、价值与流失风险", En: "starts the computation of everybody's stage, RFM, value and churn risk",
 		}, {
 			Name: "session.prune", Schedule: "7 * * * *", Max: 5 * time.Minute, Run: d.SessionPrune,
 			Zh: "清理过期的登录会话", En: "deletes sessions that have ended",

@@ -15,6 +15,7 @@ import (
 	"zhiyin/service/customer"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/lifecycle"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/webhook"
@@ -28,6 +29,7 @@ type Handlers struct {
 	Accounts    *account.Service
 	Staff       *staff.Service
 	Customers   *customer.Service
+	Lifecycle   *lifecycle.Service
 	Tags        *tag.Service
 	Acquisition *acquisition.Service
 	Groups      *group.Service

@@ -34,10 +34,11 @@ var (
 	reading = []string{
 		"customer.read", "tag.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
 		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
+		"lifecycle.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
-		"tag.batch", "tag_rule.write",
+		"tag.batch", "tag_rule.write", "lifecycle.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write"}
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read"}
