@@ -32,6 +32,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault"
@@ -53,11 +54,14 @@ type parts struct {
 	vault   *vault.Vault // for what is personal
 	queue   *work.Queue
 	ids     model.PublicIDs
+	// estimates are connections for people who try rules: few, and each statement ends soon.
+	estimates *gorm.DB
 
 	events      *event.Log
 	accounts    *account.Service
 	staff       *staff.Service
 	customers   *customer.Service
+	segments    *segment.Service
 	tags        *tag.Service
 	lifecycle   *lifecycle.Service
 	catalog     *catalog.Service
@@ -111,6 +115,10 @@ func (p *parts) stores(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, func() error { return model.Close(p.db) })
+	if p.estimates, err = model.Open(ctx, model.Options{DSN: p.cfg.Database.DSN, MaxConns: 4, StatementTimeout: segment.EstimateTime}); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() error { return model.Close(p.estimates) })
 	if p.now, err = p.sharedClock(ctx); err != nil {
 		return err
 	}
@@ -222,6 +230,10 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, p.vault, func(a string) customer.Contacts { return p.gateway.Corp(a) })
 	events.Subscribe("customer.merge", p.customers.OnSamePerson, event.KindSamePersonFound)
 	events.Subscribe("customer.pending", p.customers.OnAdded, event.KindCustomerAdded)
+	p.segments = segment.New(segment.Deps{
+		DB: p.db, Estimates: p.estimates, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Logger: p.log,
+	})
+	events.Feed("segment", p.segments.OnEvents)
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
 	events.Subscribe("tag", p.tags.OnFact, tag.FactKinds...)
 	p.lifecycle = lifecycle.New(lifecycle.Deps{DB: p.db, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log})
@@ -295,6 +307,8 @@ func (p *parts) jobs() job.Deps {
 		ChannelCodePush:    p.acquisition.PushDueCodes,
 		ChannelCodeOrphans: p.acquisition.SweepOrphans,
 		WelcomeSweep:       p.acquisition.SweepWelcomes,
+		SegmentTick:        p.segments.Tick,
+		SegmentRebuild:     p.segments.RebuildAll,
 		TagExpire:          p.tags.ExpireDue,
 		TagVerify:          p.tags.Verify,
 		SyncFull:           p.intake.StartAll,
@@ -320,7 +334,7 @@ func (p *parts) faces(context.Context) error {
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition,
+			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Segments: p.segments, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},

@@ -68,6 +68,23 @@ var calls = map[string]call{
 	"PUT /tags/{id}":             {kind: model.KindTag, row: tagB, want: 204, body: with(map[string]any{"name": "一般"})},
 	"DELETE /tags/{id}":          {kind: model.KindTag, row: tagB, want: 204},
 
+	"GET /segment-fields":               {},
+	"GET /segments":                     {},
+	"POST /segments":                    {body: ofRule(map[string]any{"name": "新人群"})},
+	"POST /segments/estimate":           {body: ofRule(map[string]any{"session": "tab1"})},
+	"GET /segments/{id}":                {kind: model.KindSegment, row: segmentID},
+	"PUT /segments/{id}":                {kind: model.KindSegment, row: segmentID, body: ofRule(map[string]any{"name": "改名", "version": 1})},
+	"DELETE /segments/{id}":             {kind: model.KindSegment, row: segmentID, want: 204},
+	"POST /segments/{id}/diff":          {kind: model.KindSegment, row: segmentID, body: ofRule(map[string]any{})},
+	"POST /segments/{id}/freeze":        {kind: model.KindSegment, row: segmentID + 100, body: with(map[string]any{"name": "快照"})},
+	"GET /segments/{id}/members":        {kind: model.KindSegment, row: segmentID},
+	"GET /segments/{id}/explanation":    {kind: model.KindSegment, row: segmentID, query: "customer_id={customer}"},
+	"GET /segments/{id}/versions":       {kind: model.KindSegment, row: segmentID},
+	"GET /segments/{id}/sizes":          {kind: model.KindSegment, row: segmentID, query: "from=2026-11-01&to=2026-11-22"},
+	"GET /segments/{id}/builds":         {kind: model.KindSegment, row: segmentID},
+	"POST /segments/{id}/builds":        {kind: model.KindSegment, row: segmentID},
+	"POST /segments/{id}/builds/cancel": {kind: model.KindSegment, row: segmentID, want: 204},
+
 	"GET /channel-codes":                 {},
 	"POST /channel-codes":                {body: func(c *company) map[string]any { return ofAcme(codeSettings(c))(c) }},
 	"GET /channel-codes/{id}":            {kind: model.KindChannelCode, row: codeID},
@@ -123,6 +140,20 @@ var calls = map[string]call{
 
 var newAccount = map[string]any{
 	"kind": "wecom", "name": "third", "title": "丙公司", "platform_id": "ww0000000000000003", "agent_id": 1, "secret": "0123456789abcdef0123",
+}
+
+// ofRule adds a rule to a body.
+func ofRule(m map[string]any) func(*company) map[string]any {
+	return func(c *company) map[string]any {
+		out := map[string]any{"rule": map[string]any{"all": []any{
+			map[string]any{"field": "tag", "op": "any", "values": []any{c.ids.Of(model.KindTag, tagA)}},
+			map[string]any{"field": "order.count", "op": "at_most", "values": []any{0}, "window": map[string]any{"last_days": 30}},
+		}}}
+		for k, v := range m {
+			out[k] = v
+		}
+		return out
+	}
 }
 
 // ofAcme adds the account to a body.
@@ -185,7 +216,7 @@ func (c *company) requestOf(r Route, k call) request {
 func (c *company) requestFor(r Route, k call, id string) request {
 	path := strings.NewReplacer("{id}", id, "{name}", "session.prune").Replace(r.Path)
 	if k.query != "" {
-		path += "?" + strings.ReplaceAll(k.query, "{acme}", c.ids.Of(model.KindAccount, acme))
+		path += "?" + strings.NewReplacer("{acme}", c.ids.Of(model.KindAccount, acme), "{customer}", c.ids.Of(model.KindCustomer, ownCustomer)).Replace(k.query)
 	}
 	return request{method: r.Method, path: path}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"image/png"
 	"slices"
@@ -64,6 +65,7 @@ const (
 	partID
 	targetID // a staff member who is acted upon
 	unknownInboxID
+	segmentID
 	second // of lists that would have one entry
 )
 
@@ -106,6 +108,7 @@ func (c *company) found() {
 	rows = append(rows, people()...)
 	rows = append(rows, customers()...)
 	rows = append(rows, things()...)
+	rows = append(rows, segments()...)
 	tx := c.db.Begin()
 	modeltest.Create(c.t, tx, rows...)
 	if _, err := c.events.Record(tx, facts()...); err != nil {
@@ -152,6 +155,22 @@ func people() []any {
 	}
 	for i, role := range roleNames {
 		rows = append(rows, &model.StaffRole{StaffID: adminID + int64(i), Role: role, CreatedAt: noon})
+	}
+	return rows
+}
+
+// segments is a built one with members, whose rule names things by their ids.
+func segments() []any {
+	at, rule := noon, fmt.Sprintf(`{"any":[{"field":"tag","op":"any","values":["%d"]},{"field":"staff","op":"any","values":["%d"]}]}`, tagA, salesID)
+	var rows []any
+	for i := range int64(2) {
+		rows = append(rows,
+			&model.Segment{ID: segmentID + i*100, Name: "老客户", Kind: "dynamic", Rule: rule, Version: 1, BuiltVersion: 1, BuiltAt: &at, Members: 2, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
+			&model.SegmentVersion{SegmentID: segmentID, Version: i, Rule: rule, ChangedBy: operatorID, CreatedAt: noon},
+			&model.SegmentBuild{SegmentID: segmentID, Version: 1, Status: "done", StartedAt: noon, FinishedAt: &at, UpdatedAt: noon},
+			&model.SegmentMember{SegmentID: segmentID, CustomerID: ownCustomer + i, Stay: 1, EnteredAt: noon},
+			&model.SegmentSize{SegmentID: segmentID, Day: 20261121 + int(i), Members: 2, Entered: 2},
+		)
 	}
 	return rows
 }

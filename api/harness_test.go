@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault/vaulttest"
@@ -84,6 +86,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
 	cycle := lifecycle.New(lifecycle.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Logger: log})
+	segments := segment.New(segment.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Logger: log})
 	codes := must(acquisition.New(acquisition.Deps{
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Tags: tags, Remarks: customers,
 		Corp: func(a string) acquisition.Platform { return gateway.Corp(a) },
@@ -99,7 +102,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	}
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle,
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure,
 		},
 		Door:     &console.Door{Staff: r.staff, Secure: o.secure},
@@ -110,13 +113,16 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	return r
 }
 
+// idleJobs does nothing, whatever jobs there are.
 func idleJobs() job.Deps {
-	idle := func(context.Context) error { return nil }
-	return job.Deps{
-		LifecycleNightly: idle, CatalogReconcile: idle, OpenPrune: idle, WebhookPrune: idle, MergeSweep: idle, ConversionRenew: idle,
-		WorkPrune: idle, CronWatch: idle, CronPrune: idle, SessionPrune: idle, InboxPrune: idle, MediaRenew: idle, ChannelCodePush: idle,
-		ChannelCodeOrphans: idle, WelcomeSweep: idle, TagExpire: idle, TagVerify: idle, SyncFull: idle, SyncSchedule: "0 3 * * *", CallbackIPsRefresh: idle,
+	d := job.Deps{SyncSchedule: "0 3 * * *"}
+	idle := reflect.ValueOf(func(context.Context) error { return nil })
+	for v, i := reflect.ValueOf(&d).Elem(), 0; i < v.NumField(); i++ {
+		if v.Field(i).Type() == idle.Type() {
+			v.Field(i).Set(idle)
+		}
 	}
+	return d
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

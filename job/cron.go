@@ -37,6 +37,8 @@ type Deps struct {
 	TagExpire          func(ctx context.Context) error
 	TagVerify          func(ctx context.Context) error
 	SyncFull           func(ctx context.Context) error
+	SegmentTick        func(ctx context.Context) error
+	SegmentRebuild     func(ctx context.Context) error
 	SyncSchedule       string // config sync.schedule
 	CallbackIPsRefresh func(ctx context.Context) error
 	MergeSweep         func(ctx context.Context) error
@@ -67,6 +69,12 @@ func All(d Deps) []Job {
 		}, {
 			Name: "tag.verify", Schedule: "53 4 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.TagVerify,
 			Zh: "核对客户标签与打标记录", En: "holds the tags of customers against who gave them",
+		}, {
+			Name: "segment.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.SegmentTick,
+			Zh: "让只因时间推移而变化的人群成员进入或离开", En: "has customers enter and leave segments where time alone changes the answer",
+		}, {
+			Name: "segment.rebuild", Schedule: "47 4 * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.SegmentRebuild,
+			Zh: "全量重算动态人群", En: "plans a full build of every dynamic segment",
 		}, {
 			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
 			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",

@@ -16,6 +16,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/webhook"
@@ -30,6 +31,7 @@ type Handlers struct {
 	Staff       *staff.Service
 	Customers   *customer.Service
 	Lifecycle   *lifecycle.Service
+	Segments    *segment.Service
 	Tags        *tag.Service
 	Acquisition *acquisition.Service
 	Groups      *group.Service

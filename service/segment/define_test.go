@@ -391,7 +391,7 @@ func TestMembersByPage(t *testing.T) {
 	if err != nil || len(some) == 0 || len(some) >= len(got) {
 		t.Errorf("one staff member sees %d of %d: %v", len(some), len(got), err)
 	}
-	sizes, err := h.Sizes(t.Context(), id, noon.AddDate(0, 0, -1), noon.AddDate(0, 0, 1))
+	sizes, err := h.Sizes(t.Context(), id, "2026-11-01", "2026-11-30")
 	if err != nil || len(sizes) != 1 || sizes[0].Members != int64(len(got)) || sizes[0].Entered != int64(len(got)) {
 		t.Errorf("%+v %v", sizes, err)
 	}

@@ -1,9 +1,13 @@
 package segment
 
 import (
+	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 )
 
 // Type says what a field's values are and which questions make sense.
@@ -82,16 +86,15 @@ var Groups = []Choice{
 	{"other", "人群与抽样", "Segments and samples"},
 }
 
-// What the facts of others touch.
+// What the facts of others touch, besides those that concern every rule: see aboutEverybody.
 var (
-	aboutProfile  = []string{"customer.created", "customer.profile_changed", "customer.merged", "customer.unmerged"}
-	aboutRelation = []string{"customer.added", "customer.half_added", "customer.deleted_by_staff", "customer.left", "customer.merged", "customer.unmerged"}
-	aboutTag      = []string{"customer.tag_changed", "customer.merged", "customer.unmerged"}
-	aboutGroup    = []string{"group.joined", "group.left", "customer.merged", "customer.unmerged"}
-	aboutOrder    = []string{"order.placed", "order.paid", "order.completed", "order.cancelled", "order.changed", "order.refunded", "customer.merged", "customer.unmerged"}
-	aboutStage    = []string{"lifecycle.stage_changed", "lifecycle.scored", "customer.merged", "customer.unmerged"}
-	aboutSegment  = []string{"segment.entered", "segment.left", "customer.merged", "customer.unmerged"}
-	aboutEvent    = []string{"customer.merged", "customer.unmerged"}
+	aboutProfile  = []string{event.KindCustomerIdentified, "customer.profile_changed"}
+	aboutRelation = []string{event.KindCustomerAdded, event.KindCustomerHalfAdded, event.KindCustomerDeletedByStaff, event.KindCustomerLeft}
+	aboutTag      = []string{event.KindTagChanged}
+	aboutGroup    = []string{event.KindGroupJoined, event.KindGroupLeft}
+	aboutOrder    = []string{event.KindOrderPlaced, event.KindOrderPaid, event.KindOrderCompleted, event.KindOrderCancelled, event.KindOrderRefunded}
+	aboutStage    = []string{"customer.stage_changed"} // scores are computed at night, and segments after them
+	aboutSegment  = []string{event.KindSegmentEntered, event.KindSegmentLeft}
 )
 
 var genders = []Choice{{"unknown", "未知", "unknown"}, {"male", "男", "male"}, {"female", "女", "female"}}
@@ -173,7 +176,7 @@ var fields = []Field{
 	{Name: "order.product", Group: "order", Zh: "买过商品", En: "Bought the products", Type: Reference, Ref: model.KindProduct, Windowed: true, Facts: aboutOrder, from: linesOf("order_line.product_id")},
 	{Name: "order.category", Group: "order", Zh: "买过分类（含下级）", En: "Bought of the categories and those below", Type: Reference, Ref: model.KindProductCategory, Windowed: true, Facts: aboutOrder, from: linesOf("order_line.category_id")},
 
-	{Name: "event", About: true, Group: "event", Zh: "行为事件", En: "Event", Type: Happening, Windowed: true, Where: ofEvent, Facts: aboutEvent, from: table{name: "event"}},
+	{Name: "event", About: true, Group: "event", Zh: "行为事件", En: "Event", Type: Happening, Windowed: true, Where: ofEvent, from: table{name: "event"}},
 
 	{Name: "stage", Group: "lifecycle", Zh: "生命周期阶段", En: "Stage", Type: Choices, Facts: aboutStage, from: oneRow("customer_lifecycle", "stage")},
 	{Name: "stage.since", Group: "lifecycle", Zh: "进入阶段时间", En: "In the stage since", Type: Moment, Facts: aboutStage, from: oneRow("customer_lifecycle", "stage_since")},
@@ -192,8 +195,29 @@ var fields = []Field{
 	{Name: "share", About: true, Group: "other", Zh: "稳定抽样（基点）", En: "Stable share of everybody, in basis points", Type: Share, from: table{name: "customer"}},
 }
 
-// Fields lists what rules can ask about.
-func Fields() []Field { return fields }
+// Fields lists what rules can ask about, with a line for each custom field in place of the open one.
+func (s *Service) Fields(ctx context.Context) ([]Field, error) {
+	words, err := s.Vocabulary(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Field
+	for _, f := range fields {
+		if f.Name != "custom" {
+			out = append(out, f)
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(words.custom)) {
+			l, why := words.leaf(&Condition{Field: "custom." + name})
+			if why == "" {
+				own := f
+				own.Name, own.About, own.Zh, own.En, own.Type, own.Choices = "custom."+name, false, l.custom.Title, l.custom.Title, l.kind, l.choices
+				out = append(out, own)
+			}
+		}
+	}
+	return out, nil
+}
 
 // fieldOf finds the entry behind a condition's field, and what it is about.
 func fieldOf(name string) (f *Field, about string) {

@@ -58,13 +58,34 @@ func (s *Service) Get(ctx context.Context, id int64) (*model.Segment, *Rule, err
 	return row, l.rule, nil
 }
 
+// Version is a definition that a segment has or had. Read is its rule; nil when it names what is gone.
+type Version struct {
+	model.SegmentVersion
+	Read *Rule
+}
+
 // Versions gives the definitions that a segment had, the newest first.
-func (s *Service) Versions(ctx context.Context, id int64) (rows []model.SegmentVersion, err error) {
-	if _, err := segmentByID(s.DB.WithContext(ctx), id); err != nil {
+func (s *Service) Versions(ctx context.Context, id int64) ([]Version, error) {
+	db := s.DB.WithContext(ctx)
+	if _, err := segmentByID(db, id); err != nil {
 		return nil, err
 	}
-	err = s.DB.WithContext(ctx).Where("segment_id = ?", id).Order("version DESC").Limit(MaxPage).Find(&rows).Error
-	return rows, err
+	rows, err := listVersions(db, id, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	words, err := s.vocabulary(db, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Version, len(rows))
+	for i, row := range rows {
+		out[i].SegmentVersion = row
+		if r, err := Decode([]byte(row.Rule), rowIDs{}, words); err == nil {
+			out[i].Read = r
+		}
+	}
+	return out, nil
 }
 
 // Builds gives a page of a segment's builds, the newest first.
@@ -81,13 +102,18 @@ func (s *Service) Building(ctx context.Context, id int64) (*model.SegmentBuild, 
 	return runningBuild(s.DB.WithContext(ctx), id)
 }
 
-// Sizes gives how large a segment was at the end of each day on which somebody came or went.
-func (s *Service) Sizes(ctx context.Context, id int64, from, to time.Time) (rows []model.SegmentSize, err error) {
-	if _, err := segmentByID(s.DB.WithContext(ctx), id); err != nil {
+// Sizes gives how large a segment was at the end of each day on which somebody came or went; days as yyyy-mm-dd.
+func (s *Service) Sizes(ctx context.Context, id int64, from, to string) ([]model.SegmentSize, error) {
+	db := s.DB.WithContext(ctx)
+	if _, err := segmentByID(db, id); err != nil {
 		return nil, err
 	}
-	err = s.DB.WithContext(ctx).Where("segment_id = ? AND day >= ? AND day <= ?", id, dayNumber(from), dayNumber(to)).Order("day").Limit(1000).Find(&rows).Error
-	return rows, err
+	first, ok1 := parseDay(from)
+	last, ok2 := parseDay(to)
+	if !ok1 || !ok2 || from == "" || to == "" || last.Before(first) {
+		return nil, ErrPeriod
+	}
+	return listSizes(db, id, dayNumber(first), dayNumber(last))
 }
 
 // Member is somebody in a segment.
@@ -192,6 +218,9 @@ func inChunks(ids []int64, n int, ask func([]int64) ([]int64, error)) (out []int
 	}
 	return out, nil
 }
+
+// ErrPeriod says that two days are no period.
+var ErrPeriod = fault.New(fault.Invalid, "segment.bad_period", "日期范围有误", "These days are no period")
 
 // ErrNotBuilt says that nobody knows yet who is in the segment.
 var ErrNotBuilt = fault.New(fault.Conflict, "segment.not_built", "人群还在计算，请稍后再试", "Who is in the segment is still being worked out")

@@ -42,6 +42,10 @@ type Staff interface {
 	VisibleStaff(ctx context.Context, v *staff.Viewer) (all bool, staffIDs []int64, err error)
 }
 
+// EstimateTime is how long an estimate counts before it goes over to a sample, so that people see a number while
+// they type.
+const EstimateTime = 200 * time.Millisecond
+
 // Deps is what a Service needs.
 type Deps struct {
 	DB *gorm.DB
@@ -56,7 +60,7 @@ type Deps struct {
 	Logger    *slog.Logger
 	// Builds is how many full builds may run side by side in this process; 0: 1.
 	Builds int
-	// EstimateTime is how long an estimate may count before it goes over to a sample; 0: 250 ms.
+	// EstimateTime is how long an estimate may count before it goes over to a sample; 0: [EstimateTime].
 	EstimateTime time.Duration
 	// SlowBuild is from when on a rule is called slow; 0: 5 s.
 	SlowBuild time.Duration
@@ -88,7 +92,7 @@ func New(d Deps) *Service {
 	}
 	d.Builds = max(d.Builds, 1)
 	if d.EstimateTime == 0 {
-		d.EstimateTime = 250 * time.Millisecond
+		d.EstimateTime = EstimateTime
 	}
 	if d.SlowBuild == 0 {
 		d.SlowBuild = 5 * time.Second
@@ -181,8 +185,8 @@ func (s *Service) env(tx *gorm.DB, minors bool, now time.Time) (*Env, error) {
 // aboutEverybody are the facts after which a customer may be in any segment: there is somebody new, somebody is not
 // who it was, or its age is another one.
 var aboutEverybody = []string{
-	"customer.added", "customer.half_added", "customer.identified", "customer.merged", "customer.split", "customer.profile_changed",
-	"customer.imported",
+	event.KindCustomerAdded, event.KindCustomerHalfAdded, event.KindCustomerIdentified, event.KindCustomerMerged, event.KindCustomerSplit,
+	"customer.created", "customer.profile_changed",
 }
 
 // factsOf names the facts after which a customer's answer may be another one.

@@ -96,3 +96,17 @@ func copyMembers(tx *gorm.DB, from, to int64, scope Scope, at time.Time) (int64,
 	}
 	return res.RowsAffected, nil
 }
+
+func listVersions(tx *gorm.DB, segmentID int64, limit int) (rows []model.SegmentVersion, err error) {
+	if err := tx.Where("segment_id = ?", segmentID).Order("version DESC").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list versions: %w", err)
+	}
+	return rows, nil
+}
+
+func listSizes(tx *gorm.DB, segmentID int64, from, to int) (rows []model.SegmentSize, err error) {
+	if err := tx.Where("segment_id = ? AND day >= ? AND day <= ?", segmentID, from, to).Order("day").Limit(1000).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list sizes: %w", err)
+	}
+	return rows, nil
+}

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 	"zhiyin/service/fault"
 )
 
@@ -102,13 +103,13 @@ func customersOf(e *model.Event) []int64 {
 }
 
 // aboutTwo are the facts that concern another customer too.
-var aboutTwo = []string{"customer.merged", "customer.split"}
+var aboutTwo = []string{event.KindCustomerMerged, event.KindCustomerSplit}
 
 // followMerges has those who turned out to be somebody else leave lists and copies, and the one who remains enter.
 func (s *Service) followMerges(tx *gorm.DB, batch []model.Event) error {
 	var ids []int64
 	for _, e := range batch {
-		if e.Kind == "customer.merged" {
+		if e.Kind == event.KindCustomerMerged {
 			ids = append(ids, customersOf(&e)...)
 		}
 	}

@@ -21,6 +21,9 @@ var periods = []Choice{
 	{"last_month", "上月", "last month"}, {"next_month", "下月", "next month"}, {"this_year", "今年", "this year"},
 }
 
+// Periods lists the windows that have a name.
+func Periods() []Choice { return periods }
+
 // check says what is wrong with a window; empty when nothing is.
 func (w *Window) check() string {
 	forms := 0

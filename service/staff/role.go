@@ -32,12 +32,12 @@ const (
 
 var (
 	reading = []string{
-		"customer.read", "tag.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
+		"customer.read", "tag.read", "segment.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
 		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
 		"lifecycle.read",
 	}
 	operating = []string{
-		"customer.write", "tag.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
+		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
 		"tag.batch", "tag_rule.write", "lifecycle.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write"}
