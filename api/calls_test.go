@@ -55,7 +55,18 @@ var calls = map[string]call{
 	"GET /customers":             {},
 	"GET /customers/{id}":        {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
 	"GET /customers/{id}/events": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
-	"PUT /relations/{id}/note":   {kind: model.KindRelation, row: ownRelation, hidden: careRelation, want: 204, body: with(map[string]any{"remark": "老客户"})},
+	"POST /customers/search":     {body: with(map[string]any{"phone": "138 0013 8000"})},
+
+	"GET /merges": {},
+	"POST /merges": {body: func(c *company) map[string]any {
+		return map[string]any{"customer_id": c.ids.Of(model.KindCustomer, twinA), "other_id": c.ids.Of(model.KindCustomer, twinB)}
+	}},
+	"POST /merges/{id}/undo":           {kind: model.KindMerge, row: mergeID, want: 204},
+	"GET /merge-reviews":               {},
+	"POST /merge-reviews/{id}/confirm": {kind: model.KindMergeReview, row: reviewID, body: with(map[string]any{})},
+	"POST /merge-reviews/{id}/reject":  {kind: model.KindMergeReview, row: second, want: 204},
+
+	"PUT /relations/{id}/note": {kind: model.KindRelation, row: ownRelation, hidden: careRelation, want: 204, body: with(map[string]any{"remark": "老客户"})},
 	"POST /relations/tags": {want: 204, body: func(c *company) map[string]any {
 		return map[string]any{"relation_ids": []string{c.ids.Of(model.KindRelation, ownRelation)}, "add": []string{c.ids.Of(model.KindTag, tagB)}}
 	}},

@@ -67,6 +67,14 @@ const (
 	unknownInboxID
 	segmentID
 	second // of lists that would have one entry
+	twinA  // customers whom nobody follows: of a merge to be made, of one that was made, of a pair under review
+	twinB
+	twinKept
+	twinGone
+	twinOne
+	twinOther
+	mergeID
+	reviewID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -107,6 +115,7 @@ func (c *company) found() {
 	rows = append(rows, c.accounts()...)
 	rows = append(rows, people()...)
 	rows = append(rows, customers()...)
+	rows = append(rows, twins()...)
 	rows = append(rows, things()...)
 	rows = append(rows, segments()...)
 	tx := c.db.Begin()
@@ -208,6 +217,30 @@ func customers() []any {
 		&model.GroupMember{ID: second, GroupID: ownGroup, UserID: "wm3", Kind: "external", JoinedAt: noon.Add(-time.Hour), LeftAt: &left, CreatedAt: noon, UpdatedAt: noon},
 		&model.GroupMember{ID: goneMemberID, GroupID: ownGroup, UserID: "wm2", Kind: "external", CustomerID: careCustomer, JoinedAt: noon.Add(-time.Hour), LeftAt: &left, CreatedAt: noon, UpdatedAt: noon},
 	)
+}
+
+func twins() []any {
+	var rows []any
+	for id := int64(twinA); id <= twinOther; id++ {
+		c := &model.Customer{ID: id, Name: "同名", FirstSeenAt: noon.Add(-24 * time.Hour), CreatedAt: noon, UpdatedAt: noon}
+		if id == twinGone {
+			c.MergedInto = twinKept
+		}
+		rows = append(rows, c)
+	}
+	merge := func(id int64, undone *time.Time) *model.CustomerMerge {
+		return &model.CustomerMerge{
+			ID: id, CustomerID: twinKept, OtherID: twinGone, Reason: "phone", IdentityKind: "phone", Source: "miniapp", Confidence: 9_500,
+			KeptBefore: "{}", KeptAfter: "{}", MergedAt: noon, UndoneAt: undone,
+		}
+	}
+	review := func(id, one, other int64) *model.MergeReview {
+		return &model.MergeReview{
+			ID: id, Pair: fmt.Sprintf("%d:%d", one, other), CustomerID: one, OtherID: other, Reason: "conflict", IdentityKind: "phone", Source: "miniapp",
+			Confidence: 9_500, Status: "open", FoundAt: noon,
+		}
+	}
+	return append(rows, merge(mergeID, nil), merge(second, &noonRow), review(reviewID, twinOne, twinOther), review(second, twinA, twinOther))
 }
 
 func things() []any {

@@ -28,8 +28,15 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	put(f, "/tasks/{id}/status", may("task.write"), "完成或放弃待办 · Close a task", h.CloseTask)
 
 	get(f, "/customers", may("customer.read"), "客户列表 · Customers", h.ListCustomers)
-	get(f, "/customers/{id}", may("customer.read"), "客户详情 · One customer", h.GetCustomer)
+	post(f, "/customers/search", may("customer.read"), "按手机号或会员号查找客户 · Find by phone or member number", h.SearchCustomers)
+	get(f, "/customers/{id}", may("customer.read"), "客户详情 · One customer, now or as of a time", h.GetCustomer)
 	get(f, "/customers/{id}/events", may("customer.read"), "客户动态 · A customer's timeline", h.CustomerTimeline)
+	get(f, "/merges", may("merge.read"), "客户合并记录 · Merges of customers", h.ListMerges)
+	post(f, "/merges", may("merge.write"), "合并客户 · Merge two customers", h.MergeCustomers)
+	post(f, "/merges/{id}/undo", may("merge.write"), "撤销合并 · Undo a merge", h.UndoMerge)
+	get(f, "/merge-reviews", may("merge.read"), "疑似同一人 · Pairs who may be one person", h.ListMergeReviews)
+	post(f, "/merge-reviews/{id}/confirm", may("merge.write"), "确认是同一人 · They are one person", h.ConfirmMerge)
+	post(f, "/merge-reviews/{id}/reject", may("merge.write"), "确认不是同一人 · They are two persons", h.RejectMerge)
 	put(f, "/relations/{id}/note", may("customer.write"), "修改备注和描述 · Change remark and description", h.NoteRelation)
 	post(f, "/relations/tags", may("customer.write"), "打标签或去标签 · Add and remove tags", h.AssignTags)
 

@@ -55,6 +55,12 @@ const (
 // KindLifecycleRun is one computation of where all customers stand.
 const KindLifecycleRun Kind = 80
 
+// The kinds of what is known about who is who.
+const (
+	KindMerge Kind = iota + 90
+	KindMergeReview
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -52,6 +52,8 @@ const (
 	listSegment       = "segment"
 	listSegmentBuild  = "segment_build"
 	listSegmentMember = "segment_member"
+	listMerge         = "merge"
+	listMergeReview   = "merge_review"
 )
 
 // seal makes the cursor of a place in a list; the zero place is the end and has none.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -137,29 +136,20 @@ type Identity struct {
 // CustomerDetail is all that is known of a customer but the timeline.
 type CustomerDetail struct {
 	Customer
-	Identities []Identity `json:"identities" nullable:"false"`
-	Trade      Trade      `json:"trade" doc:"what the customer bought in all"`
-	Orders     []Order    `json:"orders" nullable:"false" doc:"the last placed ones; all: /orders?customer_id="`
+	Identities []Identity    `json:"identities" nullable:"false"`
+	Trade      Trade         `json:"trade" doc:"what the customer bought in all"`
+	Orders     []Order       `json:"orders" nullable:"false" doc:"the last placed ones; all: /orders?customer_id="`
+	AsOf       *PastCustomer `json:"as_of,omitempty" doc:"only in a view of the past; everything else is then as of that time too"`
 }
 
-// GetCustomer gives one customer.
-func (h *Handlers) GetCustomer(ctx context.Context, in *IDPath) (*One[CustomerDetail], error) {
-	id, err := h.IDs.Row(model.KindCustomer, in.ID)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handlers) presentCustomer(ctx context.Context, id int64) (*One[CustomerDetail], error) {
 	d, err := h.Customers.Detail(ctx, ViewerOf(ctx), id)
 	if err != nil {
 		return nil, err
 	}
-	out := CustomerDetail{Customer: h.customer(&d.Customer), Identities: []Identity{}}
+	out := CustomerDetail{Customer: h.customer(&d.Customer), Identities: h.identities(d.Identities)}
 	for _, t := range d.Tags {
 		out.TagIDs = append(out.TagIDs, h.IDs.Of(model.KindTag, t.TagID))
-	}
-	for _, i := range d.Identities {
-		out.Identities = append(out.Identities, Identity{
-			Kind: i.Kind, Scope: i.Scope, Value: i.Masked, Source: i.Source, Confidence: i.Confidence, SeenAt: cmp.Or(i.SeenAt, &i.CreatedAt),
-		})
 	}
 	for _, r := range d.Relations {
 		out.Relations = append(out.Relations, Relation{

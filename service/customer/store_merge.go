@@ -225,3 +225,50 @@ func rejectPair(tx *gorm.DB, m *model.CustomerMerge, staffID int64, now time.Tim
 	}
 	return nil
 }
+
+// reviewByID finds a review of two customers whom the viewer may see.
+func reviewByID(tx *gorm.DB, sc scope, id int64) (*model.MergeReview, error) {
+	var r model.MergeReview
+	q := sc.ofCustomer(sc.ofCustomer(tx, "merge_review.customer_id"), "merge_review.other_id")
+	err := q.Where("merge_review.id = ?", id).Take(&r).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, ErrReviewNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find review: %w", err)
+	}
+	return &r, nil
+}
+
+func closeReview(tx *gorm.DB, id int64, set map[string]any) (closed int64, err error) {
+	res := tx.Model(&model.MergeReview{}).Where("id = ? AND status = ?", id, ReviewOpen).UpdateColumns(set)
+	if res.Error != nil {
+		return 0, fmt.Errorf("close review: %w", res.Error)
+	}
+	return res.RowsAffected, nil
+}
+
+func listReviews(tx *gorm.DB, sc scope, f PairFilter) (rows []model.MergeReview, err error) {
+	q := sc.ofCustomer(sc.ofCustomer(tx, "merge_review.customer_id"), "merge_review.other_id").Where("merge_review.status = ?", f.Status)
+	if err := f.page(q).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list reviews: %w", err)
+	}
+	return rows, nil
+}
+
+func listMerges(tx *gorm.DB, sc scope, f PairFilter) (rows []model.CustomerMerge, err error) {
+	if err := f.page(sc.ofCustomer(tx, "customer_merge.customer_id")).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list merges: %w", err)
+	}
+	return rows, nil
+}
+
+func (f PairFilter) page(q *gorm.DB) *gorm.DB {
+	if f.CustomerID != 0 {
+		q = q.Where("(customer_id = ? OR other_id = ?)", f.CustomerID, f.CustomerID)
+	}
+	if f.Before != 0 {
+		q = q.Where("id < ?", f.Before)
+	}
+	return q.Order("id DESC").Limit(f.Limit)
+}

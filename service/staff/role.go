@@ -35,10 +35,12 @@ var (
 		"customer.read", "tag.read", "segment.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
 		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
 		"lifecycle.read",
+		"merge.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
 		"tag.batch", "tag_rule.write", "lifecycle.write",
+		"merge.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write"}
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read"}
