@@ -63,7 +63,7 @@ func TestEveryTableAboutCustomersHasAMover(t *testing.T) {
 // two customers have the same.
 func (h *house) fill(r *rand.Rand, customerID int64, n int) {
 	h.t.Helper()
-	few := []string{"Kind", "Item", "TagID", "FieldID", "Ordinal", "Day", "Status"}
+	few := []string{"Kind", "Place", "Item", "TagID", "FieldID", "Ordinal", "Day", "Status"}
 	for _, sample := range ownedRows(h.t) {
 		for range n {
 			row := reflect.New(reflect.TypeOf(sample).Elem())
