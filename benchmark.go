@@ -43,6 +43,20 @@ func benchCommand() *cli.Command {
 					})
 				},
 			},
+			{
+				Name: "events", Usage: "tracked events a second, beside LOAD DATA of the same rows and GORM batches",
+				Flags: []cli.Flag{
+					&cli.IntFlag{Name: "rounds", Value: 3}, &cli.IntFlag{Name: "events", Value: 60_000, Usage: "of each setting in each round"},
+					&cli.IntFlag{Name: "per-call", Value: 20}, &cli.IntFlag{Name: "callers", Value: 64},
+				},
+				Action: func(ctx context.Context, c *cli.Command) error {
+					return onScratch(ctx, func(d *bench.Database) error {
+						return bench.Events(ctx, bench.EventsOptions{
+							DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Events: c.Int("events"), PerCall: c.Int("per-call"), Callers: c.Int("callers"),
+						}, os.Stdout)
+					})
+				},
+			},
 		},
 	}
 }

@@ -105,7 +105,7 @@ func (l *Log) replayRows(tx *gorm.DB, rows []model.EventAside, known map[string]
 		})
 	}
 	if len(events) > 0 {
-		if _, err := l.write(tx, events); err != nil {
+		if _, err := l.write(tx, events, anyMayRepeat(events)); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func (l *Log) commit(tx *gorm.DB, calls []*request) ([][]Outcome, error) {
 	// indexes are met in their order. Events of one customer keep theirs.
 	slices.SortStableFunc(rows, func(a, b *model.Event) int { return cmp.Compare(a.CustomerID, b.CustomerID) })
 	if len(rows) > 0 {
-		if _, err := l.write(tx, rows); err != nil {
+		if _, err := l.write(tx, rows, l.recent.mayHold); err != nil {
 			return nil, err
 		}
 	}

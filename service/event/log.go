@@ -22,6 +22,7 @@ type Log struct {
 	subscribers map[string][]string // kind of fact -> names of subscribers
 	feeds       []*feed
 	registry    registry
+	recent      recentKeys
 	tracked     *model.GroupCommit[*request, []Outcome]
 }
 
@@ -112,7 +113,7 @@ func (l *Log) RecordEach(tx *gorm.DB, facts ...Fact) (isNew []bool, err error) {
 			return nil, err
 		}
 	}
-	if isNew, err = l.write(tx, rows); err != nil {
+	if isNew, err = l.write(tx, rows, anyMayRepeat(rows)); err != nil {
 		return nil, fmt.Errorf("record facts: %w", err)
 	}
 	return isNew, nil

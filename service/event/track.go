@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +77,16 @@ const (
 	ReasonAsideFull = "aside_full" // so many of this customer's events are aside that no more are kept
 )
 
-var clientID = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
+// validID says whether a client may call an event so.
+func validID(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != ':' && c != '-' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxName
+}
 
 // Track records what a customer did and tells of each event what became of it, in their order, once all
 // that can be kept is committed. Sending the same events again is safe and records nothing twice.
@@ -187,13 +195,13 @@ func rejected(reason string) verdict { return verdict{result: Rejected, reason: 
 // judge decides about one event. What no registry will ever understand is refused; what it may
 // understand one day is kept aside.
 func judge(e *Tracked, known map[string]*Kind) verdict {
-	if !clientID.MatchString(e.ID) {
+	if !validID(e.ID) {
 		return rejected(ReasonID)
 	}
-	if !validKindName(e.Name) {
+	kind := known[e.Name]
+	if kind == nil && !validKindName(e.Name) {
 		return rejected(ReasonName)
 	}
-	kind := known[e.Name]
 	if kind != nil && !kind.Tracked {
 		return rejected(ReasonReserved)
 	}

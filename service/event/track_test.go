@@ -243,6 +243,9 @@ func TestTrackRefusesBombsAndForgeries(t *testing.T) {
 		{"a long kind", "25", strings.Repeat("k", 65), `{}`, "rejected name"},
 		{"no id", "", KindPageViewed, `{"page":"p"}`, "rejected id"},
 		{"a long id", strings.Repeat("i", 65), KindPageViewed, `{"page":"p"}`, "rejected id"},
+		{"an id of all letters", "Az09_.:-", KindPageViewed, `{"page":"p"}`, "accepted"},
+		{"an id with a bracket", "a[b", KindPageViewed, `{"page":"p"}`, "rejected id"},
+		{"an id in Chinese", "事件", KindPageViewed, `{"page":"p"}`, "rejected id"},
 		{"an id with spaces", "a b", KindPageViewed, `{"page":"p"}`, "rejected id"},
 		{"unknown and deep", "26", "nobody_knows", `{"a":{}}`, "rejected malformed"},
 	}

@@ -63,9 +63,9 @@ func valueOf(raw json.RawMessage) (n int64) {
 
 // write is the one way into the log: it adds the rows whose keys are free, counts them, leaves them for
 // the feeds and tells subscribers, all in tx. It says of each row whether it was new; those have
-// their ID set.
-func (l *Log) write(tx *gorm.DB, rows []*model.Event) (isNew []bool, err error) {
-	added, err := insertNew(tx, rows)
+// their ID set. Of the rows that suspect says may be repeats it asks first.
+func (l *Log) write(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) (isNew []bool, err error) {
+	added, err := insertNew(tx, rows, suspect)
 	if err != nil || len(added) == 0 {
 		return make([]bool, len(rows)), err
 	}
@@ -82,6 +82,7 @@ func (l *Log) write(tx *gorm.DB, rows []*model.Event) (isNew []bool, err error) 
 	if err := l.queue.Enqueue(tx, told...); err != nil {
 		return nil, err
 	}
+	model.AfterCommit(tx, func() { l.recent.add(added) })
 	isNew = make([]bool, len(rows))
 	for i, row := range rows {
 		isNew[i] = row.ID != 0
@@ -89,15 +90,18 @@ func (l *Log) write(tx *gorm.DB, rows []*model.Event) (isNew []bool, err error) 
 	return isNew, nil
 }
 
+// anyMayRepeat is for facts: the platform tells most things twice. Of one alone the insert itself tells.
+func anyMayRepeat(rows []*model.Event) func(*model.Event) bool {
+	return func(*model.Event) bool { return len(rows) > 1 }
+}
+
 // insertTries bounds how often others may be quicker with some of the keys.
 const insertTries = 5
 
-// insertNew inserts the rows whose keys are free and gives those, in the order of their ids. It leaves
-// out what is known to be there before it tries the rest at once: repeats are common, and an id that
-// an ignored row takes is lost.
-func insertNew(tx *gorm.DB, rows []*model.Event) (added []*model.Event, err error) {
+// insertNew inserts the rows whose keys are free and gives those, in the order of their ids.
+func insertNew(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) (added []*model.Event, err error) {
 	for chunk := range slices.Chunk(distinct(rows), statementRows) {
-		fresh, err := insertChunk(tx, chunk, len(rows) > 1) // of one alone the insert itself tells
+		fresh, err := insertChunk(tx, chunk, suspect)
 		if err != nil {
 			return nil, err
 		}
@@ -106,18 +110,18 @@ func insertNew(tx *gorm.DB, rows []*model.Event) (added []*model.Event, err erro
 	return added, nil
 }
 
-func insertChunk(tx *gorm.DB, rows []*model.Event, look bool) (fresh []*model.Event, err error) {
+// insertChunk inserts by one statement. When a key is taken after all, the database undoes that statement
+// and nothing but it; then all keys are asked for, and the rest is tried again.
+func insertChunk(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) (fresh []*model.Event, err error) {
 	fresh = rows
 	for range insertTries {
-		if look {
-			if fresh, err = unknown(tx, fresh); err != nil || len(fresh) == 0 {
-				return nil, err
-			}
+		if fresh, err = unknown(tx, fresh, suspect); err != nil || len(fresh) == 0 {
+			return nil, err
 		}
 		if err = insertEvents(tx, fresh); err == nil || !model.IsDuplicate(err) {
 			return fresh, err
 		}
-		look = true // somebody was quicker; the database has undone the whole statement, and nothing but it
+		suspect = func(*model.Event) bool { return true }
 	}
 	return nil, err
 }
@@ -136,11 +140,16 @@ func distinct(rows []*model.Event) []*model.Event {
 	return out
 }
 
-// unknown leaves out the rows whose keys are taken.
-func unknown(tx *gorm.DB, rows []*model.Event) ([]*model.Event, error) {
-	keys := make([][]byte, len(rows))
-	for i, r := range rows {
-		keys[i] = r.DedupeKey
+// unknown leaves out the suspected rows whose keys are taken.
+func unknown(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) ([]*model.Event, error) {
+	var keys [][]byte
+	for _, r := range rows {
+		if suspect(r) {
+			keys = append(keys, r.DedupeKey)
+		}
+	}
+	if len(keys) == 0 {
+		return rows, nil
 	}
 	found, err := keysIn(tx, "event", keys)
 	if err != nil || len(found) == 0 {
