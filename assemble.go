@@ -303,6 +303,7 @@ func (p *parts) jobs() job.Deps {
 		CronPrune:          p.scheduler.Prune,
 		SessionPrune:       p.staff.PruneSessions,
 		InboxPrune:         p.intake.Prune,
+		EventPrune:         p.events.Prune,
 		MediaRenew:         p.acquisition.RenewMedia,
 		ChannelCodePush:    p.acquisition.PushDueCodes,
 		ChannelCodeOrphans: p.acquisition.SweepOrphans,
@@ -334,7 +335,7 @@ func (p *parts) faces(context.Context) error {
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Segments: p.segments, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition,
+			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Segments: p.segments, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},

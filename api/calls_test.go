@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"mime/multipart"
 	"net/http"
@@ -20,6 +21,7 @@ type call struct {
 	want  int // for the administrator; 0: 200
 	// hidden is the id of the same kind that sales may not see.
 	hidden int64
+	name   string // in the path; empty: of a periodic job
 }
 
 func with(m map[string]any) func(*company) map[string]any {
@@ -70,6 +72,19 @@ var calls = map[string]call{
 	"POST /relations/tags": {want: 204, body: func(c *company) map[string]any {
 		return map[string]any{"relation_ids": []string{c.ids.Of(model.KindRelation, ownRelation)}, "add": []string{c.ids.Of(model.KindTag, tagB)}}
 	}},
+
+	"GET /event-kinds": {},
+	"POST /event-kinds": {body: with(map[string]any{"name": "course_signup", "zh": "报名课程", "en": "Signed up", "properties": []any{
+		map[string]any{"name": "course", "zh": "课程", "en": "Course", "type": "text"},
+	}})},
+	"PUT /event-kinds/{name}":          {name: "course_trial", body: with(map[string]any{"version": 1, "zh": "试听", "en": "Trial", "properties": []any{}})},
+	"GET /event-days":                  {query: "kind=page.viewed&from=2026-11-01&to=2026-11-22"},
+	"POST /event-days/rebuild":         {want: 204, body: with(map[string]any{"from": "2026-11-01", "to": "2026-11-22"})},
+	"GET /events-aside":                {},
+	"GET /events-aside/names":          {},
+	"POST /events-aside/replay":        {want: 204, body: with(map[string]any{"name": "course_trial"})},
+	"GET /event-feeds":                 {},
+	"POST /event-feeds/{name}/release": {name: "test", want: 204},
 
 	"GET /tag-groups":            {},
 	"POST /tag-groups":           {body: ofAcme(map[string]any{"name": "新组", "tags": []string{"一"}})},
@@ -225,7 +240,7 @@ func (c *company) requestOf(r Route, k call) request {
 }
 
 func (c *company) requestFor(r Route, k call, id string) request {
-	path := strings.NewReplacer("{id}", id, "{name}", "session.prune").Replace(r.Path)
+	path := strings.NewReplacer("{id}", id, "{name}", cmp.Or(k.name, "session.prune")).Replace(r.Path)
 	if k.query != "" {
 		path += "?" + strings.NewReplacer("{acme}", c.ids.Of(model.KindAccount, acme), "{customer}", c.ids.Of(model.KindCustomer, ownCustomer)).Replace(k.query)
 	}

@@ -81,7 +81,8 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 
 	accounts := must(account.New(r.db, now, key))(t)
 	queue := work.New(r.db, now)
-	r.events = event.New(queue, now)
+	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone, Logger: log})
+	r.events.Feed("test", func(*gorm.DB, []model.Event) error { return nil })
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
@@ -102,7 +103,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	}
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments,
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments, Events: r.events,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure,
 		},
 		Door:     &console.Door{Staff: r.staff, Secure: o.secure},

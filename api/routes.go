@@ -40,6 +40,17 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	put(f, "/relations/{id}/note", may("customer.write"), "修改备注和描述 · Change remark and description", h.NoteRelation)
 	post(f, "/relations/tags", may("customer.write"), "打标签或去标签 · Add and remove tags", h.AssignTags)
 
+	get(f, "/event-kinds", may("event.read"), "事件定义 · Kinds of events", h.ListEventKinds)
+	post(f, "/event-kinds", may("event.write"), "新增自定义事件 · Define a kind of event", h.DefineEventKind)
+	put(f, "/event-kinds/{name}", may("event.write"), "修改自定义事件 · Change a kind of event", h.ChangeEventKind)
+	get(f, "/event-days", may("event.read"), "每日事件数 · Events per day", h.CountEventDays)
+	post(f, "/event-days/rebuild", may("event.write"), "重新统计 · Count days anew", h.RebuildEventDays)
+	get(f, "/events-aside", may("event.read"), "未识别的事件 · Events kept aside", h.ListEventsAside)
+	get(f, "/events-aside/names", may("event.read"), "未识别事件的名称 · Names of events kept aside", h.ListEventAsideNames)
+	post(f, "/events-aside/replay", may("event.write"), "重放未识别的事件 · Hold them against the definitions again", h.ReplayEventsAside)
+	get(f, "/event-feeds", may("event.read"), "事件订阅 · Readers of the event log", h.ListEventFeeds)
+	post(f, "/event-feeds/{name}/release", may("event.write"), "重试失败的事件 · Try again what a reader failed at", h.ReleaseEventFeed)
+
 	get(f, "/tag-groups", may("tag.read"), "标签 · Tag groups with their tags", h.ListTagGroups)
 	post(f, "/tag-groups", may("tag.write"), "新增标签组 · Create a tag group", h.CreateTagGroup)
 	put(f, "/tag-groups/{id}", may("tag.write"), "修改标签组 · Rename or reorder a tag group", h.UpdateTagGroup)

@@ -30,6 +30,7 @@ type Deps struct {
 	CronPrune          func(ctx context.Context) error
 	SessionPrune       func(ctx context.Context) error
 	InboxPrune         func(ctx context.Context) error
+	EventPrune         func(ctx context.Context) error
 	MediaRenew         func(ctx context.Context) error
 	ChannelCodePush    func(ctx context.Context) error
 	ChannelCodeOrphans func(ctx context.Context) error
@@ -105,6 +106,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "inbox.prune", Schedule: "11 4 * * *", Max: 30 * time.Minute, Run: d.InboxPrune,
 			Zh: "清理已处理的旧回调", En: "deletes old callbacks that were dealt with",
+		}, {
+			Name: "event.prune", Schedule: "33 3 * * *", Max: 3 * time.Hour, CatchUp: true, Run: d.EventPrune,
+			Zh: "按保留期限清理行为事件", En: "forgets behaviour that is older than its retention",
 		}, {
 			Name: "work.prune", Schedule: "41 * * * *", Max: 30 * time.Minute, Run: d.WorkPrune,
 			Zh: "清理已结束的旧任务", En: "deletes old works that have ended",

@@ -43,6 +43,7 @@ const (
 	KindAPIKey
 	KindWebhook
 	KindWebhookDelivery
+	KindEventAside
 )
 
 // The kinds of what rules about customers name.

@@ -13,6 +13,7 @@ import (
 	"zhiyin/service/apikey"
 	"zhiyin/service/catalog"
 	"zhiyin/service/customer"
+	"zhiyin/service/event"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
@@ -32,6 +33,7 @@ type Handlers struct {
 	Customers   *customer.Service
 	Lifecycle   *lifecycle.Service
 	Segments    *segment.Service
+	Events      *event.Log
 	Tags        *tag.Service
 	Acquisition *acquisition.Service
 	Groups      *group.Service

@@ -54,6 +54,7 @@ const (
 	listSegmentMember = "segment_member"
 	listMerge         = "merge"
 	listMergeReview   = "merge_review"
+	listEventAside    = "event_aside"
 )
 
 // seal makes the cursor of a place in a list; the zero place is the end and has none.

@@ -179,7 +179,9 @@ type Event struct {
 type TimelineInput struct {
 	IDPath
 	PageQuery
-	Kind []string `query:"kind" maxItems:"20" doc:"only these kinds"`
+	Kind []string  `query:"kind" maxItems:"20" doc:"only these kinds"`
+	From time.Time `query:"from" doc:"only from this moment on"`
+	To   time.Time `query:"to" doc:"only before this moment"`
 }
 
 // CustomerTimeline lists what happened to a customer, newest first.
@@ -189,7 +191,7 @@ func (h *Handlers) CustomerTimeline(ctx context.Context, in *TimelineInput) (*Pa
 	if r.err != nil {
 		return nil, r.err
 	}
-	page, err := h.Customers.Timeline(ctx, ViewerOf(ctx), id, customer.TimelineFilter{Kinds: in.Kind, Cursor: after, Limit: in.Limit})
+	page, err := h.Customers.Timeline(ctx, ViewerOf(ctx), id, customer.TimelineFilter{Kinds: in.Kind, From: in.From, To: in.To, Cursor: after, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 	"slices"
+	"time"
 
 	"zhiyin/model"
 	"zhiyin/service/staff"
@@ -81,9 +82,11 @@ func (s *Service) Relations(ctx context.Context, v *staff.Viewer, ids []int64) (
 
 // TimelineFilter selects events of one customer.
 type TimelineFilter struct {
-	Kinds  []string // of facts; empty: all
-	Cursor string   // of the page before; empty: the newest
-	Limit  int      // 0: DefaultPage; at most MaxPage
+	Kinds  []string  // of events; empty: all
+	From   time.Time // the first moment; zero: any
+	To     time.Time // the moment after the last; zero: any
+	Cursor string    // of the page before; empty: the newest
+	Limit  int       // 0: DefaultPage; at most MaxPage
 }
 
 // TimelinePage is one page of events, newest first. Next is empty on the last.

@@ -231,4 +231,8 @@ func TestTimeline(t *testing.T) {
 	if err != nil || len(p.Events) != 6 {
 		t.Errorf("by kind: got %d, %v", len(p.Events), err)
 	}
+	p, err = h.Timeline(t.Context(), admin, id, TimelineFilter{From: at(10), To: at(20)})
+	if err != nil || len(p.Events) != 2 || !p.Events[0].OccurredAt.Equal(at(15)) || !p.Events[1].OccurredAt.Equal(at(10)) {
+		t.Errorf("by time: got %+v, %v", p.Events, err)
+	}
 }

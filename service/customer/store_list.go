@@ -220,6 +220,12 @@ func eventsOf(tx *gorm.DB, sc scope, customerID int64, f TimelineFilter, at curs
 	if len(f.Kinds) > 0 {
 		q = q.Where("kind IN ?", f.Kinds)
 	}
+	if !f.From.IsZero() {
+		q = q.Where("occurred_at >= ?", f.From.UTC())
+	}
+	if !f.To.IsZero() {
+		q = q.Where("occurred_at < ?", f.To.UTC())
+	}
 	if !at.isZero() {
 		q = q.Where("occurred_at <= ? AND (occurred_at < ? OR id < ?)", at.at, at.at, at.id)
 	}

@@ -36,11 +36,13 @@ var (
 		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
 		"lifecycle.read",
 		"merge.read",
+		"event.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
 		"tag.batch", "tag_rule.write", "lifecycle.write",
 		"merge.write",
+		"event.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write"}
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read"}
