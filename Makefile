@@ -3,7 +3,7 @@
 .PHONY: help build demo test test-fast lint bench migrate example-config clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-BENCH ?= callback queue
+BENCH ?= callback queue events
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
