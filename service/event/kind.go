@@ -67,6 +67,7 @@ var (
 	staffProperty   = Property{Name: "staff_id", Zh: "成员", En: "Staff member", Type: RowID}
 	channelProperty = Property{Name: "channel_code_id", Zh: "渠道活码", En: "Channel code", Type: RowID}
 	stateProperty   = Property{Name: "state", Zh: "渠道参数", En: "State", Type: Text}
+	segmentProperty = Property{Name: "segment_id", Zh: "人群", En: "Segment", Type: RowID}
 	groupProperty   = Property{Name: "group_id", Zh: "客户群", En: "Group", Type: RowID}
 	dwellProperty   = Property{Name: "dwell_ms", Zh: "停留毫秒数", En: "Dwell time in ms", Type: Integer}
 	pageProperty    = Property{Name: "page", Zh: "页面", En: "Page", Type: Text}
@@ -137,6 +138,26 @@ var builtIn = []Kind{
 	}, {
 		Name: KindGroupLeft, Zh: "退出客户群", En: "Left a group", Class: ClassRelation, Item: "group_id",
 		Properties: []Property{groupProperty, {Name: "quit_scene", Zh: "退群方式", En: "Way of leaving", Type: Integer}},
+	},
+	{
+		Name: KindConsentChanged, Zh: "同意或撤回", En: "Consented or withdrew", Class: ClassRecord, Item: "purpose",
+		Properties: []Property{{Name: "purpose", Zh: "用途", En: "Purpose", Type: Text}, {Name: "given", Zh: "同意", En: "Given", Type: Boolean}, {Name: "version", Zh: "告知书版本", En: "Version of the notice", Type: Integer}},
+	}, {
+		Name: KindContactChosen, Zh: "选择接收方式", En: "Chose how to be contacted", Class: ClassRecord, Item: "channel",
+		Properties: []Property{{Name: "channel", Zh: "渠道", En: "Channel", Type: Text}, {Name: "choice", Zh: "选择", En: "Choice", Type: Text}},
+	}, {
+		Name: KindPrivacyRequested, Zh: "提出个人信息请求", En: "Asked about their data", Class: ClassRecord, Item: "kind",
+		Properties: []Property{{Name: "kind", Zh: "请求", En: "Request", Type: Text}},
+	}, {
+		Name: KindNoted, Zh: "成员写备注", En: "A note was written", Class: ClassRelation, Properties: []Property{staffProperty},
+	}, {
+		Name: KindProfileChanged, Zh: "资料变化", En: "The profile changed", Class: ClassRelation, Properties: []Property{staffProperty},
+	}, {
+		Name: KindSegmentEntered, Zh: "进入人群", En: "Entered a segment", Class: ClassRelation, Item: "segment_id",
+		Properties: []Property{segmentProperty, {Name: "stay", Zh: "第几次", En: "Which stay", Type: Integer}},
+	}, {
+		Name: KindSegmentLeft, Zh: "离开人群", En: "Left a segment", Class: ClassRelation, Item: "segment_id",
+		Properties: []Property{segmentProperty, {Name: "stay", Zh: "第几次", En: "Which stay", Type: Integer}},
 	},
 	{Name: KindOrderPlaced, Zh: "下单", En: "Placed an order", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindOrderPaid, Zh: "支付订单", En: "Paid an order", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
