@@ -19,6 +19,7 @@ import (
 	"zhiyin/api"
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
+	"zhiyin/api/open"
 	"zhiyin/config"
 	"zhiyin/job"
 	"zhiyin/model"
@@ -339,7 +340,9 @@ func (p *parts) faces(context.Context) error {
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},
-		Door: &console.Door{Staff: p.staff, Secure: secure},
+		Door:     &console.Door{Staff: p.staff, Secure: secure},
+		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events},
+		OpenDoor: &open.Door{Keys: p.apiKeys},
 		Callback: callback.New(callback.Deps{
 			Accounts: p.accounts, Inbox: p.intake, Now: p.now, MaxAge: p.cfg.Callback.MaxAge, MaxBody: p.cfg.Callback.MaxBody,
 			Deadline: p.cfg.Callback.Deadline, IPs: p.callbackIPs, Logger: p.log, Metrics: p.metrics,

@@ -13,8 +13,10 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/account"
+	"zhiyin/service/apikey"
 	"zhiyin/service/event"
 	"zhiyin/service/staff"
+	"zhiyin/service/webhook"
 )
 
 // base is where the row ids of the company begin: large enough to be recognised wherever they turn up.
@@ -66,6 +68,14 @@ const (
 	targetID // a staff member who is acted upon
 	unknownInboxID
 	segmentID
+	categoryID
+	productID
+	ownOrder
+	careOrder
+	rivalOrder
+	keyID
+	hookID
+	sentID
 	second // of lists that would have one entry
 	twinA  // customers whom nobody follows: of a merge to be made, of one that was made, of a pair under review
 	twinB
@@ -113,6 +123,7 @@ func (c *company) found() {
 	c.t.Helper()
 	var rows []any
 	rows = append(rows, c.accounts()...)
+	rows = append(rows, c.partners()...)
 	rows = append(rows, people()...)
 	rows = append(rows, customers()...)
 	rows = append(rows, twins()...)
@@ -146,6 +157,28 @@ func (c *company) accounts() []any {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// partners makes a key and a webhook with real sealed secrets under row ids of ours.
+func (c *company) partners() []any {
+	c.t.Helper()
+	name, url := "网店", "https://shop.example.com/hook?token="+payloadCanary
+	key, _, err := c.keys.Create(context.Background(), adminID, apikey.Input{Name: &name, Permissions: []string{apikey.MayWriteOrders}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	hook, _, err := c.hooks.Create(context.Background(), adminID, webhook.Input{Name: &name, URL: &url, Kinds: []string{event.KindOrderPaid}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, row := range []any{&key.APIKey, &hook.Webhook} {
+		if err := c.db.Delete(row).Error; err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	// Seals are bound to the webhook's id; nothing here opens one.
+	key.ID, hook.ID = keyID, hookID
+	return []any{&key.APIKey, &hook.Webhook}
 }
 
 func people() []any {
@@ -211,6 +244,20 @@ func customers() []any {
 			Title: "打个招呼", Status: "open", DueAt: noon, CreatedAt: noon, UpdatedAt: noon,
 		})
 	}
+	for i := range int64(3) {
+		number := string(rune('1' + i))
+		rows = append(rows,
+			&model.CustomerOrder{
+				ID: ownOrder + i, Number: "N" + number, CustomerID: ownCustomer + i, Status: "paid", TotalFen: 500, PaidFen: 500, RefundedFen: 100,
+				PlacedAt: noon, PaidAt: &noonRow, Version: 1, CreatedAt: noon, UpdatedAt: noon,
+			},
+			&model.OrderLine{OrderID: ownOrder + i, Line: 1, CustomerID: ownCustomer + i, ProductID: productID, CategoryID: categoryID, Name: "苹果", Quantity: 1, PriceFen: 500, PaidFen: 500, PaidAt: &noonRow},
+			&model.Refund{
+				ID: ownOrder + i, Number: "R" + number, OrderNumber: "N" + number, OrderID: ownOrder + i, CustomerID: ownCustomer + i, Status: "refunded",
+				AmountFen: 100, RefundedAt: &noonRow, Version: 1, CreatedAt: noon, UpdatedAt: noon,
+			},
+		)
+	}
 	left := noon.Add(-time.Minute)
 	return append(rows,
 		&model.GroupMember{ID: memberID, GroupID: ownGroup, UserID: "wm1", Kind: "external", CustomerID: ownCustomer, JoinedAt: noon, CreatedAt: noon, UpdatedAt: noon},
@@ -247,6 +294,12 @@ func things() []any {
 	text := func(s string) *string { return &s }
 	picture, digest := smallPicture(), bytes.Repeat([]byte{7}, 32)
 	return []any{
+		&model.ProductCategory{ID: categoryID, Number: "fruit", Name: "水果", CreatedAt: noon, UpdatedAt: noon},
+		&model.Product{ID: productID, Number: "A", Name: "苹果", CategoryID: categoryID, PriceFen: 500, Status: "on_sale", Version: 1, CreatedAt: noon, UpdatedAt: noon},
+		&model.Product{ID: second, Number: "B", Name: "梨", PriceFen: 500, Status: "on_sale", Version: 1, CreatedAt: noon, UpdatedAt: noon},
+		&model.WebhookDelivery{ID: sentID, WebhookID: hookID, Kind: "ping", DedupeKey: "a", State: "failed", Attempts: 1, LastStatus: 500, CreatedAt: noon, EndedAt: &noonRow},
+		&model.WebhookDelivery{ID: second, WebhookID: hookID, Kind: "ping", DedupeKey: "b", State: "failed", Attempts: 1, LastStatus: 500, CreatedAt: noon, EndedAt: &noonRow},
+		&model.WebhookAttempt{DeliveryID: sentID, Number: 1, StartedAt: noon, Outcome: "refused", Status: 500, Response: "broken"},
 		&model.TagGroup{ID: tagGroup, AccountID: acme, PlatformID: text("etG1"), Name: "等级", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
 		&model.Tag{ID: tagA, AccountID: acme, GroupID: tagGroup, PlatformID: text("et1"), Name: "重要", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
 		&model.Tag{ID: tagB, AccountID: acme, GroupID: tagGroup, PlatformID: text("et2"), Name: "普通", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
@@ -309,6 +362,8 @@ func facts() []event.Fact {
 		event.StageChanged{CustomerID: ownCustomer, Number: 2, From: "new", To: "growing", Cause: "event", At: noon},
 		event.GroupJoined{MembershipFact: m, JoinScene: 3},
 		event.GroupLeft{MembershipFact: m, QuitScene: 1},
+		event.OrderPaid{OrderFact: event.OrderFact{OrderID: ownOrder, CustomerID: ownCustomer, Number: "N1", AmountFen: 500, Products: []int64{productID}, At: noon}},
+		event.OrderRefunded{OrderFact: event.OrderFact{OrderID: ownOrder, CustomerID: ownCustomer, Number: "N1", AmountFen: 100, At: noon}, RefundID: ownOrder, Refund: "R1"},
 	}
 }
 

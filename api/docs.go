@@ -23,7 +23,7 @@ func (s *Server) docs() {
 	s.engine.GET("/docs", ownFile("index.html"))
 	s.engine.GET("/docs/*file", func(c *gin.Context) {
 		switch c.Param("file") {
-		case "/":
+		case "/", "/open": // a page for each document
 			ownFile("index.html")(c)
 		case "/start.js":
 			ownFile("start.js")(c)

@@ -21,12 +21,15 @@ import (
 
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
+	"zhiyin/api/open"
 	"zhiyin/job"
 	"zhiyin/logs"
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
+	"zhiyin/service/apikey"
+	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
@@ -37,6 +40,7 @@ import (
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault/vaulttest"
+	"zhiyin/service/webhook"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -51,6 +55,8 @@ type replica struct {
 	ids     model.PublicIDs
 	staff   *staff.Service
 	events  *event.Log
+	keys    *apikey.Service
+	hooks   *webhook.Service
 	server  *Server
 	handler http.Handler
 	metrics *prometheus.Registry
@@ -83,6 +89,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	queue := work.New(r.db, now)
 	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone, Logger: log})
 	r.events.Feed("test", func(*gorm.DB, []model.Event) error { return nil })
+	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone})
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
@@ -97,6 +104,12 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		DB: r.db, Queue: queue, Now: now, Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Acquisition: codes,
 		Groups: groups, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
 	})
+	trade := catalog.New(r.db, r.events, queue, now, plainBuyers{}, r.staff)
+	r.keys = apikey.New(r.db, now, vaulttest.New(t), nil, "")
+	r.hooks = webhook.New(webhook.Deps{
+		DB: r.db, Events: r.events, Queue: queue, Now: now, Vault: vaulttest.New(t), IDs: r.ids,
+		Public: func(payload string) map[string]any { return console.PublicPayload(r.ids, payload) },
+	})
 	scheduler := must(job.New(r.db, queue, now, zone, log, nil))(t)
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
@@ -104,8 +117,10 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments, Events: r.events,
-			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure,
+			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks,
 		},
+		Open:     &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
+		OpenDoor: &open.Door{Keys: r.keys},
 		Door:     &console.Door{Staff: r.staff, Secure: o.secure},
 		Callback: callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
 		Ready:    o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,

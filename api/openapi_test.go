@@ -64,8 +64,14 @@ func TestOpenAPIDocument(t *testing.T) {
 			checkOperation(t, d, path, name, op)
 		}
 	}
-	if operations != len(c.server.Routes()) {
-		t.Errorf("%d operations, %d routes", operations, len(c.server.Routes()))
+	routes := 0
+	for _, r := range c.server.Routes() {
+		if strings.HasPrefix(r.Path, "/api/console/") { // other faces have documents of their own
+			routes++
+		}
+	}
+	if operations != routes {
+		t.Errorf("%d operations, %d routes", operations, routes)
 	}
 	raw := c.do(request{method: "GET", path: "/openapi.json"}).Body.String()
 	for _, m := range reference.FindAllStringSubmatch(raw, -1) {

@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"zhiyin/api/console"
 	"zhiyin/api/problem"
 )
 
@@ -34,13 +33,26 @@ type Route struct {
 	Permission   string
 }
 
+// door is what stands before every handler of a face.
+type door interface {
+	// Meet looks at a request before anybody asks who sends it. It returns a context that knows where
+	// the request comes from (ip is the client's, as far as proxies are trusted), or why it is refused.
+	Meet(ctx huma.Context, r *http.Request, ip string) (huma.Context, error)
+	// Admit returns a context that knows who calls, or a fault: nobody, or without the permission. An
+	// empty permission admits everybody who is signed in.
+	Admit(ctx huma.Context, r *http.Request, permission string) (huma.Context, error)
+}
+
 // face is one audience's part of the API while its routes are being listed.
 type face struct {
-	api    huma.API
-	prefix string
-	tag    string
-	server *Server
-	door   *console.Door
+	api      huma.API
+	prefix   string
+	tag      string
+	server   *Server
+	door     door
+	security []map[string][]string // the ways to prove who one is
+	// before are the face's own checks of a body, ahead of huma's.
+	before huma.Middlewares
 }
 
 // handler is a typed function: what it takes, what it gives, an error.
@@ -67,13 +79,13 @@ func register[I, O any](f face, method, path string, a access, summary string, h
 		Method: method, Path: f.prefix + path, Summary: summary, Tags: []string{f.tag},
 		OperationID: operationID(method, f.tag+path),
 		Errors:      []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable},
-		Middlewares: huma.Middlewares{f.server.admit(f, a), f.server.legible},
+		Middlewares: append(huma.Middlewares{f.server.admit(f, a), f.server.legible}, f.before...),
 		// legible has read the body when huma would begin; from then on the connection has no read
 		// limit, because one that runs out ends the request's context in the middle of the work.
 		BodyReadTimeout: -1,
 	}
 	if !a.anyone {
-		op.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+		op.Security = f.security
 		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
 		op.Description = "需要登录 · needs a session"
 		if a.permission != "" {
@@ -97,8 +109,7 @@ func (s *Server) admit(f face, a access) func(huma.Context, func(huma.Context)) 
 		ctx = huma.WithValue(ctx, englishKey{}, problem.PrefersEnglish(ctx.Header("Accept-Language")))
 		limited, cancel := context.WithTimeout(ctx.Context(), s.requestTime)
 		defer cancel()
-		ctx = huma.WithContext(ctx, console.WithOrigin(limited, f.door.Origin(c.Request, c.ClientIP())))
-		err := f.door.SameSite(c.Request)
+		ctx, err := f.door.Meet(huma.WithContext(ctx, limited), c.Request, c.ClientIP())
 		if err == nil && !a.anyone {
 			ctx, err = f.door.Admit(ctx, c.Request, a.permission)
 		}

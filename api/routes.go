@@ -1,6 +1,21 @@
 package api
 
-import "zhiyin/api/console"
+import (
+	"zhiyin/api/console"
+	"zhiyin/api/open"
+	"zhiyin/service/apikey"
+)
+
+// openRoutes lists what other systems call; the permission is one of a key.
+func (s *Server) openRoutes(f face, h *open.Handlers) {
+	post(f, "/product-categories", may(apikey.MayWriteProducts), "写入商品分类 · Tell of categories", h.UpsertCategories)
+	post(f, "/products", may(apikey.MayWriteProducts), "写入商品 · Tell of products", h.UpsertProducts)
+	post(f, "/orders", may(apikey.MayWriteOrders), "写入订单 · Tell of orders", h.UpsertOrders)
+	post(f, "/refunds", may(apikey.MayWriteOrders), "写入退款 · Tell of refunds", h.UpsertRefunds)
+	get(f, "/order", may(apikey.MayReadOrders), "查询订单 · One order by its number", h.GetOrder)
+	post(f, "/customers/find", may(apikey.MayFindCustomers), "按身份查询客户 · Who is behind an identity", h.FindCustomer)
+	post(f, "/events", may(apikey.MayRecordEvents), "写入客户事件 · Record what a customer did", h.RecordEvents)
+}
 
 // consoleRoutes lists what the console calls: method, path, permission, what it is for, handler.
 func (s *Server) consoleRoutes(f face, h *console.Handlers) {

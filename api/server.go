@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,13 +18,17 @@ import (
 
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
+	"zhiyin/api/open"
 	"zhiyin/api/problem"
+	"zhiyin/service/apikey"
 )
 
 // Deps is what the faces are put together from.
 type Deps struct {
 	Console        *console.Handlers
 	Door           *console.Door
+	Open           *open.Handlers
+	OpenDoor       *open.Door
 	Callback       *callback.Face
 	Ready          []Check
 	Version        string
@@ -75,22 +81,60 @@ func New(d Deps) (*Server, error) {
 
 	s.health(d.Ready)
 	d.Callback.Mount(s.engine)
-	s.consoleRoutes(face{api: s.openAPI(d.Version), prefix: "/api/console", tag: "console", server: s, door: d.Door}, d.Console)
+	s.consoleRoutes(face{
+		api: s.openAPI("知音 · Zhiyin", d.Version, "/openapi", consoleSchemes), prefix: "/api/console", tag: "console",
+		server: s, door: d.Door, security: either(consoleSchemes),
+	}, d.Console)
+	s.openRoutes(face{
+		api: s.openAPI("知音开放接口 · Zhiyin open API", d.Version, "/openapi/open", openSchemes), prefix: "/open/v1", tag: "open",
+		server: s, door: d.OpenDoor, security: together(openSchemes),
+	}, d.Open)
 	s.docs()
 	return s, nil
 }
 
-func (s *Server) openAPI(version string) huma.API {
-	c := huma.DefaultConfig("知音 · Zhiyin", version)
-	c.OpenAPIPath = "/openapi"
+// schemes are the ways to prove who one is, as a document of a face names them.
+type schemes = map[string]*huma.SecurityScheme
+
+var (
+	consoleSchemes = schemes{
+		"session": {Type: "apiKey", In: "cookie", Name: console.Cookie(false), Description: "会话 Cookie；HTTPS 下名为 __Host-zhiyin · session cookie; __Host-zhiyin over HTTPS"},
+		"bearer":  {Type: "http", Scheme: "bearer", Description: "登录接口返回的 token · the token that sign-in answers"},
+	}
+	openSchemes = schemes{
+		"key":       {Type: "apiKey", In: "header", Name: apikey.HeaderKey, Description: "接口密钥的 ID · the key's id"},
+		"time":      {Type: "apiKey", In: "header", Name: apikey.HeaderTime, Description: "发送时间，Unix 秒 · when it is sent, in seconds since 1970"},
+		"nonce":     {Type: "apiKey", In: "header", Name: apikey.HeaderNonce, Description: "本次请求的唯一名称，8–64 位 · a name of this request alone, 8 to 64 characters"},
+		"signature": {Type: "apiKey", In: "header", Name: apikey.HeaderSignature, Description: "HMAC-SHA-256 签名，见文档 · see docs/open-api.md"},
+	}
+)
+
+// either is the demand for one of the schemes.
+func either(s schemes) (list []map[string][]string) {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		list = append(list, map[string][]string{name: {}})
+	}
+	return list
+}
+
+// together is the demand for all of the schemes.
+func together(s schemes) []map[string][]string {
+	all := map[string][]string{}
+	for name := range s {
+		all[name] = []string{}
+	}
+	return []map[string][]string{all}
+}
+
+// openAPI begins the document of a face; it is served at path.json and path.yaml.
+func (s *Server) openAPI(title, version, path string, ways schemes) huma.API {
+	c := huma.DefaultConfig(title, version)
+	c.OpenAPIPath = path
 	c.DocsPath = "" // the page is served from the binary, not from somebody's network
 	c.SchemasPath = ""
 	c.CreateHooks = nil // no $schema links in answers
 	c.RejectUnknownQueryParameters = true
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"session": {Type: "apiKey", In: "cookie", Name: console.Cookie(false), Description: "会话 Cookie；HTTPS 下名为 __Host-zhiyin · session cookie; __Host-zhiyin over HTTPS"},
-		"bearer":  {Type: "http", Scheme: "bearer", Description: "登录接口返回的 token · the token that sign-in answers"},
-	}
+	c.Components.SecuritySchemes = ways
 	return humagin.New(s.engine, c)
 }
 

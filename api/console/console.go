@@ -80,11 +80,6 @@ type Origin struct {
 
 type originKey struct{}
 
-// WithOrigin returns a context that knows where the request comes from.
-func WithOrigin(ctx context.Context, o Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, o)
-}
-
 func originOf(ctx context.Context) Origin {
 	o, _ := ctx.Value(originKey{}).(Origin)
 	return o

@@ -41,13 +41,14 @@ type Door struct {
 	cross  http.CrossOriginProtection
 }
 
-// SameSite refuses with ErrCrossSite what a page of another site has made a browser send. Programs
-// prove by the token in their header that they mean it.
-func (d *Door) SameSite(r *http.Request) error {
+// Meet tells where a request comes from, and refuses with ErrCrossSite what a page of another site has
+// made a browser send. Programs prove by the token in their header that they mean it.
+func (d *Door) Meet(ctx huma.Context, r *http.Request, ip string) (huma.Context, error) {
+	ctx = huma.WithValue(ctx, originKey{}, Origin{IP: ip, UserAgent: r.UserAgent(), Token: d.token(r)})
 	if _, ok := bearer(r); !ok && d.cross.Check(r) != nil {
-		return ErrCrossSite
+		return ctx, ErrCrossSite
 	}
-	return nil
+	return ctx, nil
 }
 
 // Admit returns a context that knows the viewer, or a fault: no valid session, or lacking the
@@ -66,11 +67,6 @@ func (d *Door) Admit(ctx huma.Context, r *http.Request, permission string) (huma
 		return ctx, ErrForbidden
 	}
 	return huma.WithValue(ctx, viewerKey{}, viewer), nil
-}
-
-// Origin tells where a request comes from; ip is the client's, as far as proxies are trusted.
-func (d *Door) Origin(r *http.Request, ip string) Origin {
-	return Origin{IP: ip, UserAgent: r.UserAgent(), Token: d.token(r)}
 }
 
 // token reads the session from the Authorization header (programs) or the cookie (browsers).

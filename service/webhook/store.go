@@ -60,8 +60,12 @@ func find(tx *gorm.DB, id int64) (*model.Webhook, error) {
 func lock(tx *gorm.DB, id int64) (*model.Webhook, error) { return find(model.ForUpdate(tx), id) }
 
 func remove(tx *gorm.DB, id int64) error {
-	if err := tx.Where("id = ?", id).Delete(&model.Webhook{}).Error; err != nil {
-		return fmt.Errorf("delete webhook %d: %w", id, err)
+	res := tx.Where("id = ?", id).Delete(&model.Webhook{})
+	if res.Error != nil {
+		return fmt.Errorf("delete webhook %d: %w", id, res.Error)
+	}
+	if res.RowsAffected == 0 {
+		return ErrNotFound
 	}
 	return nil
 }

@@ -302,8 +302,8 @@ func (s *Service) change(ctx context.Context, id int64, do func(tx *gorm.DB, row
 	return w, nil
 }
 
-// Delete ends a webhook for good; what was not sent yet is not sent. Its log goes with time. It may be
-// repeated.
+// Delete ends a webhook for good; what was not sent yet is not sent. Its log goes with time. It
+// fails with ErrNotFound.
 func (s *Service) Delete(ctx context.Context, id int64) error {
 	return remove(s.DB.WithContext(ctx), id)
 }
