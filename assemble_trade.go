@@ -20,6 +20,7 @@ func (p *parts) trade() error {
 		return err
 	}
 	p.catalog = catalog.New(p.db, p.events, p.queue, p.now, p.customers, p.staff)
+	p.customers.Owns(p.catalog.Mover())
 	p.events.Subscribe("catalog", p.catalog.OnIdentified, event.KindCustomerIdentified, event.KindCustomerMerged)
 	p.apiKeys = apikey.New(p.db, p.now, secrets, p.redis, p.cfg.Redis.KeyPrefix+"api_key:")
 	p.webhooks = webhook.New(webhook.Deps{

@@ -131,7 +131,7 @@ func (r *rig) wipe() {
 // side by side: the rows end up the same, and totals are what a rebuild gives.
 func TestEverySequenceConverges(t *testing.T) {
 	r := newRig(t)
-	stories := 6
+	stories := 4
 	if testing.Short() {
 		stories = 3
 	}
