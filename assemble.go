@@ -26,6 +26,7 @@ import (
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
 	"zhiyin/service/apikey"
+	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
@@ -68,6 +69,7 @@ type parts struct {
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
 	webhooks    *webhook.Service
+	autotags    *autotag.Service
 	acquisition *acquisition.Service
 	groups      *group.Service
 	intake      *intake.Service
@@ -239,6 +241,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 	events.Subscribe("tag", p.tags.OnFact, tag.FactKinds...)
 	p.lifecycle = lifecycle.New(lifecycle.Deps{DB: p.db, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log})
 	events.Feed("lifecycle", p.lifecycle.OnEvents, lifecycle.Kinds...)
+	p.tags.UseSegments(segment.Membership{DB: p.db})
+	p.autotags = autotag.New(autotag.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Tags: p.tags, Logger: p.log})
+	events.Feed("autotag", p.autotags.OnEvents)
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,
@@ -313,6 +318,8 @@ func (p *parts) jobs() job.Deps {
 		SegmentRebuild:     p.segments.RebuildAll,
 		TagExpire:          p.tags.ExpireDue,
 		TagVerify:          p.tags.Verify,
+		TagRuleTick:        p.autotags.Tick,
+		TagRulePrune:       p.autotags.Prune,
 		SyncFull:           p.intake.StartAll,
 		SyncSchedule:       p.cfg.Sync.Schedule,
 		CallbackIPsRefresh: p.callbackIPs.Refresh,
@@ -336,7 +343,7 @@ func (p *parts) faces(context.Context) error {
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Segments: p.segments, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition, Events: p.events,
+			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Segments: p.segments, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition, Events: p.events, AutoTags: p.autotags,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},

@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"catalog"},
 	{"segment"},
 	{"tag"},
+	{"autotag"},
 	{"lifecycle"},
 	{"acquisition", "group"},
 	{"transfer"},

@@ -28,6 +28,21 @@ func with(m map[string]any) func(*company) map[string]any {
 	return func(*company) map[string]any { return m }
 }
 
+// tagRuleOf is a valid rule, and what is given.
+func tagRuleOf(more map[string]any) func(*company) map[string]any {
+	return func(c *company) map[string]any {
+		body := map[string]any{
+			"name": "看得多", "tag_ids": []string{c.ids.Of(model.KindTag, localTag)}, "expire_days": 30, "enabled": true,
+			"condition":  map[string]any{"field": "tag", "op": "any", "values": []string{c.ids.Of(model.KindTag, tagA)}},
+			"occurrence": map[string]any{"kinds": []string{"product_view"}, "keywords": []string{"帐篷"}},
+		}
+		for k, v := range more {
+			body[k] = v
+		}
+		return body
+	}
+}
+
 // calls has a line for every route; a route without one fails the build.
 var calls = map[string]call{
 	"POST /sign-in":            {body: with(map[string]any{"login": "nobody", "password": "wrong"}), want: 401},
@@ -85,6 +100,27 @@ var calls = map[string]call{
 	"POST /events-aside/replay":        {want: 204, body: with(map[string]any{"name": "course_trial"})},
 	"GET /event-feeds":                 {},
 	"POST /event-feeds/{name}/release": {name: "test", want: 204},
+	"GET /customers/{id}/tags":         {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"POST /customers/tags": {body: func(c *company) map[string]any {
+		return map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}, "add": []string{c.ids.Of(model.KindTag, localTag)}}
+	}},
+	"GET /tag-groups/{id}/mirrors": {kind: model.KindTagGroup, row: localGroup},
+	"PUT /tag-groups/{id}/mirror":  {kind: model.KindTagGroup, row: localGroup, want: 204, body: ofAcme(map[string]any{"wanted": true})},
+	"PUT /tags/{id}/mirror":        {kind: model.KindTag, row: localTag, want: 204, body: ofAcme(map[string]any{"wanted": true})},
+	"GET /tag-batches":             {},
+	"POST /tag-batches": {body: func(c *company) map[string]any {
+		return map[string]any{"action": "add", "tag_ids": []string{c.ids.Of(model.KindTag, localTag)}, "filter": map[string]any{"name": "王"}}
+	}},
+	"GET /tag-batches/{id}":         {kind: model.KindTagBatch, row: batchID},
+	"POST /tag-batches/{id}/cancel": {kind: model.KindTagBatch, row: batchID, want: 204},
+	"GET /tag-rules":                {},
+	"POST /tag-rules":               {body: tagRuleOf(nil)},
+	"POST /tag-rules/preview":       {body: tagRuleOf(nil)},
+	"GET /tag-rules/{id}":           {kind: model.KindTagRule, row: ruleID},
+	"PUT /tag-rules/{id}":           {kind: model.KindTagRule, row: ruleID, body: tagRuleOf(map[string]any{"version": 1})},
+	"PUT /tag-rules/{id}/enabled":   {kind: model.KindTagRule, row: ruleID, want: 204, body: with(map[string]any{"enabled": true})},
+	"DELETE /tag-rules/{id}":        {kind: model.KindTagRule, row: ruleID, want: 204, query: "take_back=true"},
+	"GET /tag-rules/{id}/history":   {kind: model.KindTagRule, row: ruleID},
 
 	"GET /tag-groups":            {},
 	"POST /tag-groups":           {body: ofAcme(map[string]any{"name": "新组", "tags": []string{"一"}})},

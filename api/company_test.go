@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/png"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -76,6 +77,11 @@ const (
 	keyID
 	hookID
 	sentID
+	localGroup
+	localTag
+	batchID
+	ruleID
+	actID
 	second // of lists that would have one entry
 	twinA  // customers whom nobody follows: of a merge to be made, of one that was made, of a pair under review
 	twinB
@@ -290,6 +296,20 @@ func twins() []any {
 	return append(rows, merge(mergeID, nil), merge(second, &noonRow), review(reviewID, twinOne, twinOther), review(second, twinA, twinOther))
 }
 
+func tagBatch(id int64) *model.TagBatch {
+	return &model.TagBatch{
+		ID: id, Action: "add", TagIDs: "[" + strconv.FormatInt(localTag, 10) + "]", Target: "list", StaffID: operatorID, State: "running", Total: 3, Done: 1,
+		Changed: 1, CreatedAt: noon, UpdatedAt: noon,
+	}
+}
+
+func tagRule(id int64) *model.TagRule {
+	return &model.TagRule{
+		ID: id, Name: "看得多", ConditionJSON: `{"field":"tag","op":"any","values":["` + strconv.FormatInt(tagA, 10) + `"]}`,
+		TagIDs: "[" + strconv.FormatInt(localTag, 10) + "]", Version: 1, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon,
+	}
+}
+
 func things() []any {
 	text := func(s string) *string { return &s }
 	picture, digest := smallPicture(), bytes.Repeat([]byte{7}, 32)
@@ -305,6 +325,14 @@ func things() []any {
 		&model.Tag{ID: tagB, AccountID: acme, GroupID: tagGroup, PlatformID: text("et2"), Name: "普通", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
 		&model.TagGroup{ID: rivalTagGroup, AccountID: rival, PlatformID: text("etG2"), Name: "乙等级", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
 		&model.Tag{ID: rivalTag, AccountID: rival, GroupID: rivalTagGroup, PlatformID: text("et3"), Name: "乙重要", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.TagGroup{ID: localGroup, Name: "兴趣", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.Tag{ID: localTag, GroupID: localGroup, Name: "露营", SyncState: "synced", CreatedAt: noon, UpdatedAt: noon},
+		&model.TagMirror{AccountID: acme, GroupID: localGroup, TagID: localTag, Reason: "企业微信中已删除", CreatedAt: noon, UpdatedAt: noon},
+		&model.TagGrant{CustomerID: ownCustomer, TagID: localTag, Source: "rule", SourceID: ruleID, CreatedAt: noon},
+		&model.CustomerTag{CustomerID: ownCustomer, TagID: localTag, Source: "rule", SourceID: ruleID, CreatedAt: noon},
+		tagBatch(batchID), tagBatch(second), tagRule(ruleID), tagRule(second),
+		&model.TagRuleAct{ID: actID, RuleID: ruleID, CustomerID: ownCustomer, Act: "give", Why: "product_view", At: noon},
+		&model.TagRuleAct{ID: second, RuleID: ruleID, CustomerID: careCustomer, Act: "give", Why: "time", At: noon},
 		&model.TagAssignment{TagID: tagA, RelationID: ownRelation, CustomerID: ownCustomer, Source: "wecom", SyncState: "synced", KnownAt: noon, CreatedAt: noon, UpdatedAt: noon},
 		&model.ChannelCode{ID: codeID, AccountID: acme, Name: "门店", State: "st1", Enabled: true, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
 		&model.ChannelCodeStaff{ChannelCodeID: codeID, StaffID: salesID},

@@ -29,6 +29,7 @@ import (
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
 	"zhiyin/service/apikey"
+	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
@@ -95,6 +96,8 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
 	cycle := lifecycle.New(lifecycle.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Logger: log})
 	segments := segment.New(segment.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Logger: log})
+	autotags := autotag.New(autotag.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, Tags: tags, Logger: log})
+	tags.UseSegments(segment.Membership{DB: r.db})
 	codes := must(acquisition.New(acquisition.Deps{
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Tags: tags, Remarks: customers,
 		Corp: func(a string) acquisition.Platform { return gateway.Corp(a) },
@@ -104,7 +107,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		DB: r.db, Queue: queue, Now: now, Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Acquisition: codes,
 		Groups: groups, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
 	})
-	trade := catalog.New(r.db, r.events, queue, now, plainBuyers{}, r.staff)
+	trade := catalog.New(r.db, r.events, queue, now, customers, r.staff)
 	r.keys = apikey.New(r.db, now, vaulttest.New(t), nil, "")
 	r.hooks = webhook.New(webhook.Deps{
 		DB: r.db, Events: r.events, Queue: queue, Now: now, Vault: vaulttest.New(t), IDs: r.ids,
@@ -117,7 +120,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments, Events: r.events,
-			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks,
+			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 		},
 		Open:     &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
 		OpenDoor: &open.Door{Keys: r.keys},

@@ -37,6 +37,8 @@ type Deps struct {
 	WelcomeSweep       func(ctx context.Context) error
 	TagExpire          func(ctx context.Context) error
 	TagVerify          func(ctx context.Context) error
+	TagRuleTick        func(ctx context.Context) error
+	TagRulePrune       func(ctx context.Context) error
 	SyncFull           func(ctx context.Context) error
 	SegmentTick        func(ctx context.Context) error
 	SegmentRebuild     func(ctx context.Context) error
@@ -76,6 +78,12 @@ func All(d Deps) []Job {
 		}, {
 			Name: "segment.rebuild", Schedule: "47 4 * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.SegmentRebuild,
 			Zh: "全量重算动态人群", En: "plans a full build of every dynamic segment",
+		}, {
+			Name: "tag_rule.tick", Schedule: "*/5 * * * *", Max: 30 * time.Minute, Run: d.TagRuleTick,
+			Zh: "时间推移使自动标签规则成立或不再成立时打标或去标", En: "tags those for whom the passing of time makes an automatic rule hold, or not",
+		}, {
+			Name: "tag_rule.prune", Schedule: "17 4 * * *", Max: 30 * time.Minute, Run: d.TagRulePrune,
+			Zh: "清理旧的自动标签记录", En: "deletes old records of what automatic rules did",
 		}, {
 			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
 			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",

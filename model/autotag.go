@@ -57,11 +57,13 @@ type TagRule struct {
 	TagIDs         string `gorm:"column:tag_ids"`         // JSON
 	ExpireDays     int    // 0: never
 	TakeBack       bool   // when the condition no longer holds
+	Given          int64  // how often it gave
 	Enabled        bool
 	PausedReason   string // why it was switched off without being asked, for people
 	Version        int64  // rises with every change of what it says
 	ScanVersion    int64  // the version with which all customers were last looked at
-	ScanAfter      int64  // the customer up to whom the present version has looked; -1: not begun
+	ScanReset      bool   // which tags it gives has changed since: all who fit are to enter anew
+	Fitting        int64  // how many fit, as of the last look at all customers
 	TimedUntil     *time.Time
 	CreatedBy      int64
 	GoneAt         *time.Time

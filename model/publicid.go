@@ -60,6 +60,10 @@ const KindLifecycleRun Kind = 80
 const (
 	KindMerge Kind = iota + 90
 	KindMergeReview
+	// The kinds of what tags customers by itself.
+	KindTagBatch Kind = iota + 80
+	KindTagRule
+	KindTagRuleAct
 )
 
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row

@@ -11,6 +11,7 @@ import (
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
 	"zhiyin/service/apikey"
+	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
@@ -35,6 +36,7 @@ type Handlers struct {
 	Segments    *segment.Service
 	Events      *event.Log
 	Tags        *tag.Service
+	AutoTags    *autotag.Service
 	Acquisition *acquisition.Service
 	Groups      *group.Service
 	Intake      *intake.Service

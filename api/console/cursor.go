@@ -55,6 +55,9 @@ const (
 	listMerge         = "merge"
 	listMergeReview   = "merge_review"
 	listEventAside    = "event_aside"
+	listTagBatch      = "tag_batch"
+	listTagRule       = "tag_rule"
+	listTagRuleAct    = "tag_rule_act"
 )
 
 // seal makes the cursor of a place in a list; the zero place is the end and has none.

@@ -10,6 +10,7 @@ import (
 // Tag is a label in a group.
 type Tag struct {
 	ID        string `json:"id"`
+	MirrorOf  string `json:"mirror_of,omitempty" doc:"the local tag that it shows at the platform"`
 	Name      string `json:"name"`
 	Position  int64  `json:"position" doc:"larger first"`
 	SyncState string `json:"sync_state" doc:"how it stands towards the platform: synced, pending, renaming, reordering, deleting, failed"`
@@ -19,7 +20,8 @@ type Tag struct {
 // TagGroup is a group with its tags.
 type TagGroup struct {
 	ID        string `json:"id"`
-	AccountID string `json:"account_id"`
+	AccountID string `json:"account_id" doc:"empty: it lives only here"`
+	MirrorOf  string `json:"mirror_of,omitempty" doc:"the local group that it shows at the platform"`
 	Name      string `json:"name"`
 	Position  int64  `json:"position" doc:"larger first"`
 	SyncState string `json:"sync_state"`
@@ -28,12 +30,13 @@ type TagGroup struct {
 }
 
 func (h *Handlers) tag(t *model.Tag) Tag {
-	return Tag{h.IDs.Of(model.KindTag, t.ID), t.Name, t.Position, t.SyncState, t.SyncError}
+	return Tag{h.IDs.Of(model.KindTag, t.ID), h.IDs.Of(model.KindTag, t.MirrorOf), t.Name, t.Position, t.SyncState, t.SyncError}
 }
 
 func (h *Handlers) tagGroup(g *tag.Group) TagGroup {
 	out := TagGroup{
-		h.IDs.Of(model.KindTagGroup, g.ID), h.IDs.Of(model.KindAccount, g.AccountID), g.Name, g.Position, g.SyncState, g.SyncError, []Tag{},
+		h.IDs.Of(model.KindTagGroup, g.ID), h.IDs.Of(model.KindAccount, g.AccountID), h.IDs.Of(model.KindTagGroup, g.MirrorOf), g.Name, g.Position,
+		g.SyncState, g.SyncError, []Tag{},
 	}
 	for i := range g.Tags {
 		out.Tags = append(out.Tags, h.tag(&g.Tags[i]))
@@ -44,6 +47,7 @@ func (h *Handlers) tagGroup(g *tag.Group) TagGroup {
 // ListTagGroupsInput selects tag groups.
 type ListTagGroupsInput struct {
 	AccountID string `query:"account_id" maxLength:"26"`
+	Local     bool   `query:"local" doc:"only those that live here alone"`
 }
 
 // ListTagGroups lists tag groups with their tags, the largest positions first.
@@ -59,6 +63,9 @@ func (h *Handlers) ListTagGroups(ctx context.Context, in *ListTagGroupsInput) (*
 	}
 	var items []TagGroup
 	for i := range groups {
+		if in.Local && groups[i].AccountID != 0 {
+			continue
+		}
 		items = append(items, h.tagGroup(&groups[i]))
 	}
 	return whole(items), nil
@@ -67,18 +74,19 @@ func (h *Handlers) ListTagGroups(ctx context.Context, in *ListTagGroupsInput) (*
 // CreateTagGroupInput is a new group with its first tags.
 type CreateTagGroupInput struct {
 	Body struct {
-		AccountID string   `json:"account_id" minLength:"26" maxLength:"26"`
-		Name      string   `json:"name" minLength:"1" maxLength:"30"`
+		AccountID string   `json:"account_id,omitempty" maxLength:"26" doc:"absent: it lives only here"`
+		Name      string   `json:"name" minLength:"1" maxLength:"64" doc:"at the platform at most 30 characters"`
 		Position  int64    `json:"position,omitempty" minimum:"0" maximum:"4294967295" doc:"larger first"`
-		Tags      []string `json:"tags" minItems:"1" maxItems:"100" nullable:"false" doc:"names, in the order in which people shall see them"`
+		Tags      []string `json:"tags" maxItems:"100" nullable:"false" doc:"names, in the order in which people shall see them"`
 	}
 }
 
 // CreateTagGroup makes a group with its first tags, here at once and at the platform soon.
 func (h *Handlers) CreateTagGroup(ctx context.Context, in *CreateTagGroupInput) (*One[TagGroup], error) {
-	account, err := h.IDs.Row(model.KindAccount, in.Body.AccountID)
-	if err != nil {
-		return nil, err
+	r := h.reader()
+	account := r.optional(model.KindAccount, in.Body.AccountID)
+	if r.err != nil {
+		return nil, r.err
 	}
 	g, err := h.Tags.CreateGroup(ctx, tag.NewGroup{AccountID: account, Name: in.Body.Name, Position: in.Body.Position, Tags: in.Body.Tags})
 	if err != nil {
@@ -91,7 +99,7 @@ func (h *Handlers) CreateTagGroup(ctx context.Context, in *CreateTagGroupInput) 
 type CreateTagInput struct {
 	IDPath
 	Body struct {
-		Name     string `json:"name" minLength:"1" maxLength:"30"`
+		Name     string `json:"name" minLength:"1" maxLength:"64"`
 		Position int64  `json:"position,omitempty" minimum:"0" maximum:"4294967295" doc:"larger first"`
 	}
 }
@@ -113,7 +121,7 @@ func (h *Handlers) CreateTag(ctx context.Context, in *CreateTagInput) (*One[Tag]
 type UpdateTagInput struct {
 	IDPath
 	Body struct {
-		Name     *string `json:"name,omitempty" minLength:"1" maxLength:"30"`
+		Name     *string `json:"name,omitempty" minLength:"1" maxLength:"64"`
 		Position *int64  `json:"position,omitempty" minimum:"0" maximum:"4294967295"`
 	}
 }

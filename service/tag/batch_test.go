@@ -46,13 +46,13 @@ func many(t *testing.T, n int) (h *house, ids []int64, tag int64) {
 	if _, err := model.InsertNew(h.db, rows); err != nil {
 		t.Fatal(err)
 	}
-	modeltest.Create(t, h.db, &model.StaffRole{StaffID: 1, Role: staff.RoleOperator})
+	modeltest.Create(t, h.db, &model.StaffRole{StaffID: h.lisi, Role: staff.RoleOperator})
 	return h, ids, h.local("兴趣", "露营")["露营"]
 }
 
 func (h *house) batch(in NewBatch) *model.TagBatch {
 	h.t.Helper()
-	b, err := h.StartBatch(h.t.Context(), &staff.Viewer{StaffID: 1, Roles: []string{staff.RoleOperator}}, in)
+	b, err := h.StartBatch(h.t.Context(), &staff.Viewer{StaffID: h.lisi, Roles: []string{staff.RoleOperator}}, in)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func (h *house) progressIn(tx *gorm.DB, b *model.TagBatch) *model.TagBatch {
 
 func TestBatchIsCancelledBeforeItsNextPage(t *testing.T) {
 	h, ids, tag := many(t, 300)
-	v := &staff.Viewer{StaffID: 1, Roles: []string{staff.RoleOperator}}
+	v := &staff.Viewer{StaffID: h.lisi, Roles: []string{staff.RoleOperator}}
 	b := h.batch(NewBatch{Action: ActionAdd, TagIDs: []int64{tag}, CustomerIDs: ids})
 	if _, err := h.batchPage(t.Context(), b.ID); err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestBatchEndsWithItsReason(t *testing.T) {
 	wantCounts(t, h.progress(deleted), BatchFailed, 0, 0, 0, 0)
 	tag = h.local("别的", "甲")["甲"]
 	demoted := h.batch(NewBatch{Action: ActionAdd, TagIDs: []int64{tag}, CustomerIDs: ids})
-	if err := h.db.Model(&model.StaffRole{}).Where("staff_id = 1").Update("role", staff.RoleSales).Error; err != nil {
+	if err := h.db.Model(&model.StaffRole{}).Where("staff_id = ?", h.lisi).Update("role", staff.RoleSales).Error; err != nil {
 		t.Fatal(err)
 	}
 	h.quiet()
@@ -201,7 +201,7 @@ func TestBatchEndsWithItsReason(t *testing.T) {
 
 func TestBatchesAreChecked(t *testing.T) {
 	h, ids, tag := many(t, 3)
-	v := &staff.Viewer{StaffID: 1, Roles: []string{staff.RoleManager}}
+	v := &staff.Viewer{StaffID: h.lisi, Roles: []string{staff.RoleManager}}
 	past := noon
 	tests := []struct {
 		name string
@@ -223,7 +223,7 @@ func TestBatchesAreChecked(t *testing.T) {
 		}
 	}
 	b := h.batch(NewBatch{Action: ActionAdd, TagIDs: []int64{tag}, CustomerIDs: ids})
-	other := &staff.Viewer{StaffID: 2, Roles: []string{staff.RoleManager}}
+	other := &staff.Viewer{StaffID: h.lisi + 1, Roles: []string{staff.RoleManager}}
 	if _, err := h.Batch(t.Context(), other, b.ID); !errors.Is(err, ErrNoBatch) {
 		t.Errorf("somebody else's batch: %v", err)
 	}

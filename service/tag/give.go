@@ -242,3 +242,16 @@ func (in GiveInput) check(now time.Time) error {
 	}
 	return nil
 }
+
+// TakeBackTx ends all that an origin granted to customers. Repeatable.
+func (s *Service) TakeBackTx(tx *gorm.DB, origin Origin, customerIDs []int64) error {
+	if len(customerIDs) == 0 {
+		return nil
+	}
+	return s.after(tx, customerIDs, origin.Source, func() error { return endGrants(tx, customerIDs, origin) })
+}
+
+// GrantedByTx gives the next customers, above a row id, to whom an origin granted something.
+func (s *Service) GrantedByTx(tx *gorm.DB, origin Origin, after int64, limit int) ([]int64, error) {
+	return grantedBy(tx, origin, after, limit)
+}

@@ -293,7 +293,7 @@ func TestGiveChecksWhatItIsAsked(t *testing.T) {
 		}
 	}
 	other := *boss
-	other.StaffID = 2
+	other.StaffID = h.lisi + 1
 	if _, err := h.Give(t.Context(), &other, GiveInput{CustomerIDs: []int64{100}, Add: []int64{tag}}); !errors.Is(err, ErrOutOfSight) {
 		t.Errorf("somebody else's customer: %v", err)
 	}

@@ -33,6 +33,7 @@ type house struct {
 	db        *gorm.DB
 	clock     *clock.Fake
 	acct      *model.Account
+	lisi      int64 // a staff member's row
 	platform  *fake
 	relations []*model.Relation
 }
@@ -45,6 +46,7 @@ func newHouse(t testing.TB) *house {
 	modeltest.Create(t, h.db, h.acct)
 	lisi := &model.Staff{AccountID: h.acct.ID, UserID: "lisi"}
 	modeltest.Create(t, h.db, lisi)
+	h.lisi = lisi.ID
 	for i := range 3 {
 		modeltest.Create(t, h.db, &model.Customer{ID: int64(100 + i), FirstSeenAt: noon})
 		r := &model.Relation{AccountID: h.acct.ID, StaffID: lisi.ID, CustomerID: int64(100 + i), ExternalUserID: fmt.Sprintf("wm%d", i),
@@ -68,9 +70,9 @@ func (h *house) Relations(_ context.Context, v *staff.Viewer, ids []int64) (out 
 	return out, nil
 }
 
-// Visible implements Customers: staff member 1 sees all.
+// Visible implements Customers: staff member 1 and 李四 see all.
 func (h *house) Visible(_ context.Context, v *staff.Viewer, ids []int64) ([]int64, error) {
-	if v.StaffID != 1 {
+	if v.StaffID != 1 && v.StaffID != h.lisi {
 		return nil, nil
 	}
 	return ids, nil

@@ -298,7 +298,7 @@ func TestManyAreMarkedInParts(t *testing.T) {
 		modeltest.Create(t, h.db, &model.Customer{ID: id, FirstSeenAt: noon})
 		all = append(all, id)
 	}
-	r := &model.Relation{AccountID: h.acct.ID, StaffID: 1, CustomerID: all[len(all)-1], ExternalUserID: "wmLast", Status: "active", AddedAt: noon}
+	r := &model.Relation{AccountID: h.acct.ID, StaffID: h.lisi, CustomerID: all[len(all)-1], ExternalUserID: "wmLast", Status: "active", AddedAt: noon}
 	modeltest.Create(t, h.db, r)
 	for part := range slices.Chunk(all, 100) {
 		h.give(Giving{CustomerIDs: part, Add: []int64{ids["露营"]}, Origin: ruleOne})

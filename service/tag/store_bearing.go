@@ -192,3 +192,20 @@ func relationOf(tx *gorm.DB, id int64) (*model.Relation, error) {
 	}
 	return rows[0], nil
 }
+
+func endGrants(tx *gorm.DB, customerIDs []int64, origin Origin) error {
+	err := tx.Where("source = ? AND source_id = ? AND customer_id IN ?", origin.Source, origin.ID, customerIDs).Delete(&model.TagGrant{}).Error
+	if err != nil {
+		return fmt.Errorf("end grants of %s %d: %w", origin.Source, origin.ID, err)
+	}
+	return nil
+}
+
+func grantedBy(tx *gorm.DB, origin Origin, after int64, limit int) (ids []int64, err error) {
+	err = tx.Model(&model.TagGrant{}).Distinct("customer_id").Where("source = ? AND source_id = ? AND customer_id > ?", origin.Source, origin.ID, after).
+		Order("customer_id").Limit(limit).Pluck("customer_id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("find whom %s %d gave tags: %w", origin.Source, origin.ID, err)
+	}
+	return ids, nil
+}
