@@ -74,7 +74,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	remove(f, "/tag-groups/{id}", may("tag.write"), "删除标签组 · Delete a tag group", h.DeleteTagGroup)
 	post(f, "/tag-groups/{id}/tags", may("tag.write"), "新增标签 · Create a tag", h.CreateTag)
 	put(f, "/tags/{id}", may("tag.write"), "修改标签 · Rename or reorder a tag", h.UpdateTag)
-	get(f, "/tag-groups/{id}/mirrors", may("tag.read"), "标签组的企业微信镜像 · How accounts show a local group", h.TagMirrors)
+	get(f, "/tag-groups/{id}/mirrors", may("sync.read"), "标签组的企业微信镜像 · How accounts show a local group", h.TagMirrors)
 	put(f, "/tag-groups/{id}/mirror", may("tag.write"), "在企业微信中显示本地标签组 · Show a local group at the platform", h.MirrorTagGroup)
 	put(f, "/tags/{id}/mirror", may("tag.write"), "在企业微信中显示本地标签 · Show a local tag at the platform", h.MirrorTag)
 	remove(f, "/tags/{id}", may("tag.write"), "删除标签 · Delete a tag", h.DeleteTag)

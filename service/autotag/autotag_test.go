@@ -331,12 +331,13 @@ func TestRuleIsChangedAndDeleted(t *testing.T) {
 	}
 	h.settle()
 	h.bears("on", 3, "热", "乙")
-	for range 2 {
-		if err := h.Delete(ctx, r.ID, true); err != nil {
-			t.Fatal(err)
-		}
-		h.settle()
+	if err := h.Delete(ctx, r.ID, true); err != nil {
+		t.Fatal(err)
 	}
+	if err := h.Delete(ctx, r.ID, true); err != ErrNotFound {
+		t.Errorf("deleted twice: %v", err)
+	}
+	h.settle()
 	h.bears("deleted, taken back", 2)
 	if _, err := h.Get(ctx, r.ID); err != ErrNotFound {
 		t.Errorf("after its end: %v", err)

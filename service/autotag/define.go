@@ -145,12 +145,13 @@ func (s *Service) Enable(ctx context.Context, id int64, on bool) error {
 	})
 }
 
-// Delete ends a rule. With takeBack what it gave is taken back in the background, else it stays until it ends. Repeatable.
+// Delete ends a rule. With takeBack what it gave is taken back in the background, else it stays until it ends. It
+// fails with ErrNotFound.
 func (s *Service) Delete(ctx context.Context, id int64, takeBack bool) error {
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
 		row, err := lockRule(tx, id)
 		if err != nil {
-			return ignoreGone(err)
+			return err
 		}
 		now := s.Now()
 		row.Enabled, row.GoneAt = false, &now
