@@ -19,6 +19,7 @@ import (
 	"zhiyin/api"
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
+	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
 	"zhiyin/config"
 	"zhiyin/job"
@@ -34,10 +35,13 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/privacy"
+	"zhiyin/service/profile"
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault"
+	"zhiyin/service/visit"
 	"zhiyin/service/webhook"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
@@ -64,6 +68,9 @@ type parts struct {
 	staff       *staff.Service
 	customers   *customer.Service
 	segments    *segment.Service
+	privacy     *privacy.Service
+	profiles    *profile.Service
+	visits      *visit.Service
 	tags        *tag.Service
 	lifecycle   *lifecycle.Service
 	catalog     *catalog.Service
@@ -237,6 +244,15 @@ func (p *parts) capabilities(context.Context) (err error) {
 		DB: p.db, Estimates: p.estimates, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Logger: p.log,
 	})
 	events.Feed("segment", p.segments.OnEvents)
+	p.privacy = privacy.New(p.db, events, p.vault, p.now)
+	p.profiles = profile.New(profile.Deps{
+		DB: p.db, Events: events, Vault: p.vault, Now: p.now, Zone: p.zone, Persons: p.customers, Consents: p.privacy,
+	})
+	events.Subscribe("profile.touch", p.profiles.OnEvent, profile.Hears...)
+	p.visits = visit.New(visit.Deps{
+		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Persons: p.customers, Staff: p.staff, Touches: p.profiles,
+		MiniApp: func(a string) visit.MiniApp { return p.gateway.MiniApp(a) }, Corp: func(a string) visit.Corp { return p.gateway.Corp(a) },
+	})
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
 	events.Subscribe("tag", p.tags.OnFact, tag.FactKinds...)
 	p.lifecycle = lifecycle.New(lifecycle.Deps{DB: p.db, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log})
@@ -328,6 +344,9 @@ func (p *parts) jobs() job.Deps {
 		CatalogReconcile:   p.catalog.Reconcile,
 		OpenPrune:          p.apiKeys.Prune,
 		WebhookPrune:       p.webhooks.Prune,
+		QualityCheck:       p.profiles.CheckQuality,
+		ValuePrune:         p.profiles.PruneValues,
+		VisitPrune:         p.visits.Prune,
 	}
 }
 
@@ -343,13 +362,19 @@ func (p *parts) faces(context.Context) error {
 	secure := p.cfg.SecureCookies()
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
-			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Segments: p.segments, Tags: p.tags, Lifecycle: p.lifecycle, Acquisition: p.acquisition, Events: p.events, AutoTags: p.autotags,
+			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
+			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Acquisition: p.acquisition, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},
 		Door:     &console.Door{Staff: p.staff, Secure: secure},
 		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events},
 		OpenDoor: &open.Door{Keys: p.apiKeys},
+		MiniApp:  &miniapp.Handlers{IDs: p.ids, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events},
+		MiniAppDoor: &miniapp.Door{
+			Visits: p.visits, Agreed: p.privacy,
+			Limits: &miniapp.Limits{Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix + "rate:", Now: p.now},
+		},
 		Callback: callback.New(callback.Deps{
 			Accounts: p.accounts, Inbox: p.intake, Now: p.now, MaxAge: p.cfg.Callback.MaxAge, MaxBody: p.cfg.Callback.MaxBody,
 			Deadline: p.cfg.Callback.Deadline, IPs: p.callbackIPs, Logger: p.log, Metrics: p.metrics,

@@ -82,6 +82,13 @@ const (
 	batchID
 	ruleID
 	actID
+	ownNote  // of the administrator, about the customer of sales
+	careNote // about a customer whom sales does not see
+	rivalNote
+	fieldID
+	noticeID
+	wishID // a wish about data
+	findingID
 	second // of lists that would have one entry
 	twinA  // customers whom nobody follows: of a merge to be made, of one that was made, of a pair under review
 	twinB
@@ -360,8 +367,21 @@ func things() []any {
 		&model.CustomerLifecycle{CustomerID: ownCustomer, Stage: "active", StageSince: noon, StageChanges: 1, Recency: 5, Frequency: 2, Monetary: 3, ValueScore: 400, ValueGrade: "potential", RiskGrade: "low", AliveBP: 9000, ExpectedFen: 1200, ComputedAt: noon},
 		&model.StageChange{CustomerID: ownCustomer, Number: 1, ToStage: "active", Day: 20261122, Cause: "night", ChangedAt: noon},
 		&model.StageDay{Day: 20261122, Stage: "active", Customers: 1, ValueScore: 400, ExpectedFen: 1200},
+		note(ownNote, ownCustomer), note(careNote, careCustomer), note(rivalNote, rivalCustomer), note(second, ownCustomer),
+		&model.CustomField{ID: fieldID, Name: "hobby", Title: "爱好", Kind: "text", Choices: "[]", Asked: true, CreatedAt: noon, UpdatedAt: noon},
+		&model.CustomField{ID: second, Name: "id_card", Title: "证件", Kind: "text", Choices: "[]", Sealed: true, CreatedAt: noon, UpdatedAt: noon},
+		&model.Notice{ID: noticeID, Purpose: "profile", Version: 1, Title: "告知", Body: "第一版", Digest: digest, Explicit: true, StaffID: adminID, EffectiveAt: noon, CreatedAt: noon},
+		&model.PrivacyRequest{ID: wishID, CustomerID: ownCustomer, Kind: "erase", State: "recorded", OpenKey: text("erase"), Source: "miniapp", CreatedAt: noon, UpdatedAt: noon},
+		&model.PrivacyRequest{ID: second, CustomerID: careCustomer, Kind: "export", State: "done", Source: "miniapp", CreatedAt: noon, UpdatedAt: noon},
+		&model.QualityFinding{ID: findingID, Kind: "duplicate", CustomerID: careCustomer, OtherID: ownCustomer, Field: "name", Reason: "same_name_and_avatar", FoundAt: noon},
+		&model.QualityFinding{ID: second, Kind: "impossible", CustomerID: careCustomer, Field: "gender", Reason: "unknown_code", FoundAt: noon},
+		&model.CustomerTouch{CustomerID: ownCustomer, Place: "first", Source: "wecom", AccountID: acme, ChannelCodeID: codeID, StaffID: salesID, TouchedAt: noon},
 		&model.SyncPart{ID: partID, RunID: runID, Stage: "customers", PartKey: "sales", Status: "failed", Error: "-1", UpdatedAt: noon},
 	}
+}
+
+func note(id, customer int64) *model.CustomerNote {
+	return &model.CustomerNote{ID: id, CustomerID: customer, StaffID: adminID, Body: "备注", CreatedAt: noon, UpdatedAt: noon}
 }
 
 var noonRow = noon

@@ -21,6 +21,7 @@ import (
 
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
+	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
 	"zhiyin/job"
 	"zhiyin/logs"
@@ -37,10 +38,13 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/privacy"
+	"zhiyin/service/profile"
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault/vaulttest"
+	"zhiyin/service/visit"
 	"zhiyin/service/webhook"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
@@ -50,18 +54,22 @@ var noon = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
 
 // replica is one whole server: every service over a real database, and a platform that is out of reach.
 type replica struct {
-	t       testing.TB
-	db      *gorm.DB
-	clock   *clock.Fake
-	ids     model.PublicIDs
-	staff   *staff.Service
-	events  *event.Log
-	keys    *apikey.Service
-	hooks   *webhook.Service
-	server  *Server
-	handler http.Handler
-	metrics *prometheus.Registry
-	logs    *safeBuffer
+	t        testing.TB
+	db       *gorm.DB
+	clock    *clock.Fake
+	ids      model.PublicIDs
+	staff    *staff.Service
+	events   *event.Log
+	keys     *apikey.Service
+	hooks    *webhook.Service
+	server   *Server
+	handler  http.Handler
+	metrics  *prometheus.Registry
+	logs     *safeBuffer
+	privacy  *privacy.Service
+	profiles *profile.Service
+	visits   *visit.Service
+	platform *miniPlatform
 }
 
 // options is what a test wants otherwise.
@@ -93,6 +101,15 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone})
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
+	r.privacy = privacy.New(r.db, r.events, vaulttest.New(t), now)
+	r.profiles = profile.New(profile.Deps{
+		DB: r.db, Events: r.events, Vault: vaulttest.New(t), Now: now, Zone: zone, Persons: customers, Consents: r.privacy,
+	})
+	r.platform = &miniPlatform{}
+	r.visits = visit.New(visit.Deps{
+		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Persons: customers, Staff: r.staff, Touches: r.profiles,
+		MiniApp: func(string) visit.MiniApp { return r.platform }, Corp: func(string) visit.Corp { return miniCorp{} },
+	})
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
 	cycle := lifecycle.New(lifecycle.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Logger: log})
 	segments := segment.New(segment.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Logger: log})
@@ -120,13 +137,16 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments, Events: r.events,
+			Profiles: r.profiles, Privacy: r.privacy,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 		},
-		Open:     &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
-		OpenDoor: &open.Door{Keys: r.keys},
-		Door:     &console.Door{Staff: r.staff, Secure: o.secure},
-		Callback: callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
-		Ready:    o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,
+		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
+		OpenDoor:    &open.Door{Keys: r.keys},
+		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
+		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events},
+		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &miniapp.Limits{Now: now}},
+		Callback:    callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
+		Ready:       o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,
 	}))(t)
 	r.handler = r.server.Handler()
 	return r

@@ -35,20 +35,37 @@ type operation struct {
 	}
 }
 
-func (c *company) openAPI() openAPI {
+func (c *company) openAPI() openAPI { return c.openAPIOf("/openapi.json") }
+
+func (c *company) openAPIOf(path string) openAPI {
 	c.t.Helper()
-	rec := c.do(request{method: "GET", path: "/openapi.json"})
+	rec := c.do(request{method: "GET", path: path})
 	if rec.Code != 200 {
-		c.t.Fatalf("/openapi.json: %d", rec.Code)
+		c.t.Fatalf("%s: %d", path, rec.Code)
 	}
 	return decode[openAPI](c.t, rec.Body.Bytes())
 }
 
 var reference = regexp.MustCompile(`"\$ref":"([^"]+)"`)
 
+// documents are those of the faces, with the prefix of the routes they describe.
+var documents = map[string]string{"/openapi.json": "/api/console/", "/openapi/miniapp.json": "/api/miniapp/"}
+
 func TestOpenAPIDocument(t *testing.T) {
 	c := newCompany(t)
-	d := c.openAPI()
+	for path, prefix := range documents {
+		t.Run(prefix, func(t *testing.T) { c.checkDocument(t, path, prefix) })
+	}
+}
+
+func (c *company) checkDocument(t *testing.T, path, prefix string) {
+	d := c.openAPIOf(path)
+	routes := 0
+	for _, r := range c.server.Routes() {
+		if strings.HasPrefix(r.Path, prefix) {
+			routes++
+		}
+	}
 	if !strings.HasPrefix(d.OpenAPI, "3.1") || d.Info.Title == "" || d.Info.Version == "" {
 		t.Errorf("openapi %q, %+v", d.OpenAPI, d.Info)
 	}
@@ -64,16 +81,10 @@ func TestOpenAPIDocument(t *testing.T) {
 			checkOperation(t, d, path, name, op)
 		}
 	}
-	routes := 0
-	for _, r := range c.server.Routes() {
-		if strings.HasPrefix(r.Path, "/api/console/") { // other faces have documents of their own
-			routes++
-		}
-	}
-	if operations != routes {
+	if operations != routes || routes == 0 {
 		t.Errorf("%d operations, %d routes", operations, routes)
 	}
-	raw := c.do(request{method: "GET", path: "/openapi.json"}).Body.String()
+	raw := c.do(request{method: "GET", path: path}).Body.String()
 	for _, m := range reference.FindAllStringSubmatch(raw, -1) {
 		schema, ok := strings.CutPrefix(m[1], "#/components/schemas/")
 		if !ok || d.Components.Schemas[schema] == nil {
@@ -130,7 +141,7 @@ var asset = regexp.MustCompile(`(?:src|href)="([^"]+)"`)
 // scripts are such as the content policy allows.
 func TestDocsPageNeedsNothingFromElsewhere(t *testing.T) {
 	c := newCompany(t)
-	for _, path := range []string{"/docs", "/docs/"} {
+	for _, path := range []string{"/docs", "/docs/", "/docs/miniapp"} {
 		page := c.do(request{method: "GET", path: path})
 		html := page.Body.String()
 		if page.Code != 200 || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") {

@@ -2,8 +2,10 @@ package api
 
 import (
 	"zhiyin/api/console"
+	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
 	"zhiyin/service/apikey"
+	"zhiyin/service/privacy"
 )
 
 // openRoutes lists what other systems call; the permission is one of a key.
@@ -15,6 +17,29 @@ func (s *Server) openRoutes(f face, h *open.Handlers) {
 	get(f, "/order", may(apikey.MayReadOrders), "查询订单 · One order by its number", h.GetOrder)
 	post(f, "/customers/find", may(apikey.MayFindCustomers), "按身份查询客户 · Who is behind an identity", h.FindCustomer)
 	post(f, "/events", may(apikey.MayRecordEvents), "写入客户事件 · Record what a customer did", h.RecordEvents)
+}
+
+// asCustomer admits customers of the mini-program; consented those who have agreed to a purpose.
+var asCustomer = may(miniapp.AsCustomer)
+
+func consented(purpose string) access { return may(miniapp.Consented + purpose) }
+
+// miniAppRoutes lists what the mini-program calls.
+func (s *Server) miniAppRoutes(f face, h *miniapp.Handlers) {
+	post(f, "/sign-in", anyone, "客户登录 · A customer signs in", h.SignIn)
+	post(f, "/wecom/sign-in", anyone, "企业成员登录 · A staff member signs in, inside WeCom", h.SignInStaff)
+	post(f, "/sign-out", signedIn, "退出 · Sign out", h.SignOut)
+	get(f, "/me", signedIn, "当前访问者 · Who calls", h.Me)
+	post(f, "/me/phone", consented(privacy.Phone), "绑定手机号 · Bind the phone number", h.BindPhone)
+	get(f, "/me/profile", asCustomer, "我的资料 · One's own profile", h.GetProfile)
+	put(f, "/me/profile", consented(privacy.Profile), "修改我的资料 · Change one's own profile", h.UpdateProfile)
+	get(f, "/consents", asCustomer, "同意与告知书 · Consents and notices", h.ListConsents)
+	put(f, "/consents/{purpose}", asCustomer, "同意或撤回 · Give or withdraw consent", h.Decide)
+	get(f, "/me/data", asCustomer, "我的数据 · One's own data: what is kept", h.MyData)
+	put(f, "/me/messages", asCustomer, "消息多少 · How much one wants to hear", h.ChooseMessages)
+	post(f, "/me/requests", asCustomer, "申请导出或删除 · Ask for a copy or for erasure", h.MakeRequest)
+	post(f, "/events", consented(privacy.Behaviour), "上报行为 · Track what one does", h.Track)
+	remove(f, "/me/requests/{id}", asCustomer, "撤回申请 · Take a request back", h.CancelRequest)
 }
 
 // consoleRoutes lists what the console calls: method, path, permission, what it is for, handler.
@@ -67,6 +92,25 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/events-aside/replay", may("event.write"), "重放未识别的事件 · Hold them against the definitions again", h.ReplayEventsAside)
 	get(f, "/event-feeds", may("event.read"), "事件订阅 · Readers of the event log", h.ListEventFeeds)
 	post(f, "/event-feeds/{name}/release", may("event.write"), "重试失败的事件 · Try again what a reader failed at", h.ReleaseEventFeed)
+	get(f, "/customers/{id}/profile", may("customer.read"), "客户资料 · A customer's profile", h.GetProfile)
+	put(f, "/customers/{id}/profile", may("customer.write"), "修改客户资料 · Change a customer's profile", h.UpdateProfile)
+	put(f, "/customers/{id}/contact", may("customer.write"), "联系意愿与免打扰 · Do not contact", h.SetContact)
+	get(f, "/customers/{id}/notes", may("customer.read"), "客户备注 · Notes about a customer", h.ListNotes)
+	post(f, "/customers/{id}/notes", may("customer.write"), "写备注 · Write a note", h.AddNote)
+	put(f, "/notes/{id}", may("customer.write"), "修改自己的备注 · Change one's own note", h.EditNote)
+	remove(f, "/notes/{id}", may("customer.write"), "删除自己的备注 · Delete one's own note", h.DeleteNote)
+	get(f, "/customers/{id}/consents", may("customer.read"), "客户的同意记录 · A customer's consents", h.ListConsents)
+	post(f, "/customers/{id}/consents", may("customer.write"), "代录同意或拒绝 · Record a yes or a no", h.RecordConsent)
+	post(f, "/customers/{id}/privacy-requests", may("customer.write"), "代录隐私申请 · Record a wish about data", h.RecordPrivacyRequest)
+	get(f, "/custom-fields", may("field.read"), "自定义字段 · Custom fields", h.ListCustomFields)
+	post(f, "/custom-fields", may("field.write"), "新增自定义字段 · Define a custom field", h.CreateCustomField)
+	put(f, "/custom-fields/{id}", may("field.write"), "修改自定义字段 · Change a custom field", h.UpdateCustomField)
+	remove(f, "/custom-fields/{id}", may("field.write"), "删除自定义字段 · End a custom field", h.DeleteCustomField)
+	get(f, "/quality", may("quality.read"), "数据质量报告 · How good the data is", h.GetQuality)
+	get(f, "/quality/findings", may("quality.read"), "数据质量问题 · What is wrong in the data", h.ListFindings)
+	get(f, "/notices", may("privacy.read"), "用途与告知书 · Purposes and notices", h.ListNotices)
+	post(f, "/notices", may("privacy.write"), "发布告知书 · Publish a notice", h.PublishNotice)
+	get(f, "/privacy-requests", may("privacy.read"), "隐私申请 · Customers' wishes about their data", h.ListPrivacyRequests)
 
 	get(f, "/tag-groups", may("tag.read"), "标签 · Tag groups with their tags", h.ListTagGroups)
 	post(f, "/tag-groups", may("tag.write"), "新增标签组 · Create a tag group", h.CreateTagGroup)

@@ -18,6 +18,7 @@ import (
 
 	"zhiyin/api/callback"
 	"zhiyin/api/console"
+	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
 	"zhiyin/api/problem"
 	"zhiyin/service/apikey"
@@ -29,6 +30,8 @@ type Deps struct {
 	Door           *console.Door
 	Open           *open.Handlers
 	OpenDoor       *open.Door
+	MiniApp        *miniapp.Handlers
+	MiniAppDoor    *miniapp.Door
 	Callback       *callback.Face
 	Ready          []Check
 	Version        string
@@ -89,6 +92,10 @@ func New(d Deps) (*Server, error) {
 		api: s.openAPI("知音开放接口 · Zhiyin open API", d.Version, "/openapi/open", openSchemes), prefix: "/open/v1", tag: "open",
 		server: s, door: d.OpenDoor, security: together(openSchemes),
 	}, d.Open)
+	s.miniAppRoutes(face{
+		api: s.openAPI("知音小程序 · Zhiyin mini-program", d.Version, "/openapi/miniapp", miniAppSchemes), prefix: "/api/miniapp", tag: "miniapp",
+		server: s, door: d.MiniAppDoor, security: either(miniAppSchemes), before: huma.Middlewares{s.strict},
+	}, d.MiniApp)
 	s.docs()
 	return s, nil
 }
@@ -107,6 +114,7 @@ var (
 		"nonce":     {Type: "apiKey", In: "header", Name: apikey.HeaderNonce, Description: "本次请求的唯一名称，8–64 位 · a name of this request alone, 8 to 64 characters"},
 		"signature": {Type: "apiKey", In: "header", Name: apikey.HeaderSignature, Description: "HMAC-SHA-256 签名，见文档 · see docs/open-api.md"},
 	}
+	miniAppSchemes = schemes{"bearer": consoleSchemes["bearer"]}
 )
 
 // either is the demand for one of the schemes.

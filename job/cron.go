@@ -49,6 +49,9 @@ type Deps struct {
 	CatalogReconcile   func(ctx context.Context) error
 	OpenPrune          func(ctx context.Context) error
 	WebhookPrune       func(ctx context.Context) error
+	QualityCheck       func(ctx context.Context) error
+	ValuePrune         func(ctx context.Context) error
+	VisitPrune         func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -108,6 +111,15 @@ func All(d Deps) []Job {
 		}, {
 			Name: "lifecycle.nightly", Schedule: "17 2 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.LifecycleNightly,
 			Zh: "重新计算所有客户的生命周期、RFM、价值与流失风险", En: "starts the computation of everybody's stage, RFM, value and churn risk",
+		}, {
+			Name: "profile.quality", Schedule: "13 2 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.QualityCheck,
+			Zh: "检查客户资料的重复、异常与缺失", En: "looks through customers for duplicates, impossible values and what is missing",
+		}, {
+			Name: "profile.value_prune", Schedule: "43 4 * * *", Max: 30 * time.Minute, Run: d.ValuePrune,
+			Zh: "清理已删除的自定义字段的值", En: "deletes the values of custom fields that have ended",
+		}, {
+			Name: "visit.prune", Schedule: "27 * * * *", Max: 10 * time.Minute, Run: d.VisitPrune,
+			Zh: "清理小程序的过期登录", En: "deletes visits of the mini-program that have ended",
 		}, {
 			Name: "session.prune", Schedule: "7 * * * *", Max: 5 * time.Minute, Run: d.SessionPrune,
 			Zh: "清理过期的登录会话", En: "deletes sessions that have ended",

@@ -18,6 +18,8 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/privacy"
+	"zhiyin/service/profile"
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
@@ -35,6 +37,8 @@ type Handlers struct {
 	Lifecycle   *lifecycle.Service
 	Segments    *segment.Service
 	Events      *event.Log
+	Profiles    *profile.Service
+	Privacy     *privacy.Service
 	Tags        *tag.Service
 	AutoTags    *autotag.Service
 	Acquisition *acquisition.Service

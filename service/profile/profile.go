@@ -24,7 +24,7 @@ var (
 	ErrNameTaken  = fault.New(fault.Conflict, "profile.name_taken", "该字段标识已被使用过", "a field has had this name already")
 	ErrTooMany    = fault.New(fault.Conflict, "profile.too_many_fields", "自定义字段最多 100 个", "there can be 100 custom fields")
 	ErrNoNote     = fault.New(fault.NotFound, "profile.no_note", "没有这条备注", "no such note")
-	ErrNotYours   = fault.New(fault.Forbidden, "profile.not_your_note", "只能修改自己写的备注", "only who wrote a note may change it")
+	ErrNotYours   = fault.New(fault.Conflict, "profile.not_your_note", "只能修改自己写的备注", "only who wrote a note may change it")
 	ErrGuardian   = fault.New(fault.Forbidden, "privacy.guardian_needed", "未满 14 周岁，需要监护人同意", "a guardian must consent for a child under 14")
 	ErrNoCustomer = customer.ErrNotFound
 )

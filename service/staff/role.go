@@ -37,15 +37,17 @@ var (
 		"lifecycle.read",
 		"merge.read",
 		"event.read",
+		"field.read", "quality.read", "privacy.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
 		"tag.batch", "tag_rule.write", "lifecycle.write",
 		"merge.write",
 		"event.write",
+		"field.write", "customer.sensitive",
 	}
-	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write"}
-	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read"}
+	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write", "privacy.write"}
+	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "field.read"}
 )
 
 // roles is the one table of who may do what.
