@@ -98,7 +98,6 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	queue := work.New(r.db, now)
 	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone, Logger: log})
 	r.events.Feed("test", func(*gorm.DB, []model.Event) error { return nil })
-	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone})
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	r.privacy = privacy.New(r.db, r.events, vaulttest.New(t), now)
