@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"zhiyin/bench"
+	"zhiyin/bench/seed"
 )
 
 func benchCommand() *cli.Command {
@@ -57,8 +58,44 @@ func benchCommand() *cli.Command {
 					})
 				},
 			},
+			seedCommand(),
 		},
 	}
+}
+
+func seedCommand() *cli.Command {
+	return &cli.Command{
+		Name: "seed", Usage: "fill an empty database with a believable company, the same one for the same seed",
+		Description: "Without --dsn it fills a database of its own, says how long that took, and removes it.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "dsn", Usage: "`DSN` of the database to fill, as in the configuration"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "same seed, same company"},
+			&cli.TimestampFlag{Name: "until", Usage: "`DAY` on which its story ends; today if not given", Config: cli.TimestampConfig{Layouts: []string{time.DateOnly}}},
+			&cli.IntFlag{Name: "customers", Value: 1_000_000},
+			&cli.IntFlag{Name: "tags", Value: 8_000_000, Usage: "that customers bear"},
+			&cli.IntFlag{Name: "events", Value: 5_000_000}, &cli.IntFlag{Name: "orders", Value: 2_000_000},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			run := func(d *bench.Database) error {
+				return seed.Run(ctx, seed.Options{
+					DSN: d.DSN, Seed: c.Uint64("seed"), Until: c.Timestamp("until"),
+					Customers: c.Int("customers"), Tags: orNone(c.Int("tags")), Events: orNone(c.Int("events")), Orders: orNone(c.Int("orders")),
+				}, os.Stdout)
+			}
+			if dsn := c.String("dsn"); dsn != "" {
+				return run(&bench.Database{DSN: dsn})
+			}
+			return onScratch(ctx, run)
+		},
+	}
+}
+
+// orNone makes the 0 that somebody wrote different from the one that means nothing was said.
+func orNone(n int) int {
+	if n == 0 {
+		return -1
+	}
+	return n
 }
 
 // onScratch measures on a database that is empty before and gone afterwards.
