@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"visit"},
 	{"catalog"},
 	{"segment"},
+	{"audience"},
 	{"tag"},
 	{"autotag"},
 	{"lifecycle"},

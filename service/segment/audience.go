@@ -1,0 +1,29 @@
+package segment
+
+import "time"
+
+// Departments lists a department and all below it.
+func (v *Vocabulary) Departments(id int64) []int64 { return orItself(v.departments, id) }
+
+// Categories lists a product category and all below it.
+func (v *Vocabulary) Categories(id int64) []int64 { return orItself(v.categories, id) }
+
+func orItself(tree map[int64][]int64, id int64) []int64 {
+	if under := tree[id]; len(under) > 0 {
+		return under
+	}
+	return []int64{id}
+}
+
+// MonthDays lists the days of a window as mmdd; those of 29 February are counted on the 28th in years without one.
+func (w *Window) MonthDays(now time.Time, zone *time.Location) map[int]bool {
+	return w.monthDays(now, zone)
+}
+
+// ShareIn is ShareOf for many customers of one salt.
+func ShareIn(salt string) func(customerID int64) int64 {
+	a, b := shareOffsets(salt)
+	return func(id int64) int64 {
+		return fifth((fifth((id%sharePrime+a)%sharePrime)+b)%sharePrime) % ShareParts
+	}
+}
