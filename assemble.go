@@ -27,6 +27,7 @@ import (
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
 	"zhiyin/service/apikey"
+	"zhiyin/service/audience"
 	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
@@ -80,6 +81,7 @@ type parts struct {
 	acquisition *acquisition.Service
 	groups      *group.Service
 	intake      *intake.Service
+	audience    *audience.Index // nil: off
 
 	callbackIPs *callback.IPs
 	scheduler   *job.Scheduler
@@ -273,6 +275,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 		Acquisition: p.acquisition, Groups: p.groups, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
+	if p.cfg.Audience.Index {
+		p.audience = audience.New(audience.Deps{DB: p.db, Now: p.now, Logger: p.log, Metrics: p.metrics})
+	}
 	return p.trade()
 }
 

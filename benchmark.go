@@ -59,6 +59,34 @@ func benchCommand() *cli.Command {
 				},
 			},
 			seedCommand(),
+			benchSegmentCommand(),
+		},
+	}
+}
+
+func benchSegmentCommand() *cli.Command {
+	return &cli.Command{
+		Name: "segment", Usage: "rules of segments, by the audience index beside the best SQL",
+		Description: "With --dsn on a database that bench seed has filled; without it on one of its own, which is filled first.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "dsn", Usage: "`DSN` of the database, as in the configuration"},
+			&cli.IntFlag{Name: "server-pid", Usage: "process of its server, to count CPU time"},
+			&cli.IntFlag{Name: "customers", Value: 1_000_000, Usage: "to fill it with; the others follow"},
+			&cli.IntFlag{Name: "rounds", Value: 5}, &cli.IntFlag{Name: "asks", Value: 20, Usage: "of the index, for each statement"},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			measure := func(d *bench.Database) error {
+				return bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks")}, os.Stdout)
+			}
+			if dsn := c.String("dsn"); dsn != "" {
+				return measure(&bench.Database{DSN: dsn, ServerPID: c.Int("server-pid")})
+			}
+			return onScratch(ctx, func(d *bench.Database) error {
+				if err := seed.Run(ctx, seed.Options{DSN: d.DSN, Customers: c.Int("customers")}, os.Stdout); err != nil {
+					return err
+				}
+				return measure(d)
+			})
 		},
 	}
 }

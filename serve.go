@@ -82,6 +82,9 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	all.Go(func() error { p.intake.Pump(ctx); return nil })
 	all.Go(func() error { p.events.RunFeeds(ctx); return nil })
 	all.Go(func() error { return p.scheduler.Run(ctx) })
+	if p.audience != nil {
+		all.Go(func() error { p.audience.Run(ctx); return nil })
+	}
 	all.Go(func() error {
 		if err := p.callbackIPs.Refresh(ctx); err != nil {
 			p.log.InfoContext(ctx, "callback addresses are not known yet; everybody with a valid signature is let in", "reason", err)

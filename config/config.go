@@ -30,6 +30,7 @@ type Config struct {
 	Callback Callback `koanf:"callback"`
 	Work     Work     `koanf:"work"`
 	Sync     Sync     `koanf:"sync"`
+	Audience Audience `koanf:"audience"`
 	SignIn   SignIn   `koanf:"sign_in"`
 	Webhook  Webhook  `koanf:"webhook"`
 	Log      Log      `koanf:"log"`
@@ -91,6 +92,11 @@ type Sync struct {
 	Concurrency int    `koanf:"concurrency" doc:"How many staff members' customers are read at once."`
 }
 
+// Audience is the index in memory that answers rules of segments.
+type Audience struct {
+	Index bool `koanf:"index" doc:"Keep an index of all customers in this process, about 300 MB for a million of them, and ask it instead of the database who fits a rule. Off, every answer comes from SQL."`
+}
+
 // SignIn is the console's door.
 type SignIn struct {
 	IdleTimeout     time.Duration `koanf:"idle_timeout" doc:"A session unused for this long ends."`
@@ -125,6 +131,7 @@ func Default() Config {
 		Callback: Callback{MaxAge: 10 * time.Minute, MaxBody: 64 << 10, Deadline: 3 * time.Second, IPCheck: "log"},
 		Work:     Work{Concurrency: 32, Poll: time.Second, Lease: 60 * time.Second, KeepDone: 72 * time.Hour},
 		Sync:     Sync{Schedule: "17 3 * * *", Concurrency: 8},
+		Audience: Audience{Index: true},
 		SignIn:   SignIn{IdleTimeout: 2 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour},
 		Log:      Log{Level: "info", Format: "text"},
 	}
