@@ -166,8 +166,8 @@ func (m *segmentMeasure) ask(ctx context.Context, env *segment.Env, rule *segmen
 	before := m.used()
 	for range m.Asks {
 		began := time.Now()
-		var how audience.How
-		if ids, how, err = m.index.IDs(ctx, env, rule); err != nil || how == audience.BySQL {
+		var how segment.By
+		if ids, how, err = m.index.IDs(ctx, env, rule); err != nil || how == segment.BySQL {
 			return nil, errors.Join(err, fmt.Errorf("the index did not answer"))
 		}
 		f.index = append(f.index, time.Since(began))

@@ -10,69 +10,56 @@ import (
 	"zhiyin/service/segment"
 )
 
-// How says what answered a rule.
-type How string
-
-// The ways. Names are metric labels.
-const (
-	ByIndex How = "index"
-	// ByBoth: the index found few candidates, and a statement looked at them for what the index does not hold.
-	ByBoth How = "both"
-	// BySQL: the index did not answer, because it is not fresh or holds too little of what is asked.
-	BySQL How = "sql"
-)
-
 // candidates is the most that a statement is asked to look at one by one.
 const candidates = 2000
 
-// Count says how many customers fit a rule, if the index can tell without asking for more than a look at few
-// candidates; how is BySQL when it can't.
-func (x *Index) Count(ctx context.Context, env *segment.Env, rule *segment.Rule) (n int64, how How, err error) {
-	fit, how, err := x.find(ctx, env, rule)
+// Count implements segment.Audience.
+func (x *Index) Count(ctx context.Context, env *segment.Env, rule *segment.Rule) (n int64, by segment.By, err error) {
+	fit, by, err := x.find(ctx, env, rule)
 	if fit != nil {
 		n = int64(fit.GetCardinality())
 	}
-	return n, how, err
+	return n, by, err
 }
 
-// IDs gives the ids of the customers who fit, ascending, as Count counts them.
-func (x *Index) IDs(ctx context.Context, env *segment.Env, rule *segment.Rule) (ids []int64, how How, err error) {
-	fit, how, err := x.find(ctx, env, rule)
+// IDs implements segment.Audience.
+func (x *Index) IDs(ctx context.Context, env *segment.Env, rule *segment.Rule) (ids []int64, by segment.By, err error) {
+	fit, by, err := x.find(ctx, env, rule)
 	if fit == nil {
-		return nil, how, err
+		return nil, by, err
 	}
-	return x.idsOf(fit), how, nil
+	return x.idsOf(fit), by, nil
 }
 
-func (x *Index) find(ctx context.Context, env *segment.Env, rule *segment.Rule) (*roaring.Bitmap, How, error) {
+func (x *Index) find(ctx context.Context, env *segment.Env, rule *segment.Rule) (*roaring.Bitmap, segment.By, error) {
 	began := x.now()
-	fit, how, err := x.search(ctx, env, rule)
+	fit, by, err := x.search(ctx, env, rule)
 	if err != nil {
-		fit, how = nil, BySQL
+		fit, by = nil, segment.BySQL
 	}
-	x.metrics.answered(how, x.now().Sub(began))
-	return fit, how, err
+	x.metrics.answered(by, x.now().Sub(began))
+	return fit, by, err
 }
 
-func (x *Index) search(ctx context.Context, env *segment.Env, rule *segment.Rule) (*roaring.Bitmap, How, error) {
+func (x *Index) search(ctx context.Context, env *segment.Env, rule *segment.Rule) (*roaring.Bitmap, segment.By, error) {
 	if !x.Fresh() {
-		return nil, BySQL, nil
+		return nil, segment.BySQL, nil
 	}
 	staff, err := x.staffOf(ctx, env, rule)
 	if err != nil {
-		return nil, BySQL, err
+		return nil, segment.BySQL, err
 	}
 	fit, rest := x.narrowed(env, rule, staff)
 	switch {
 	case fit == nil:
-		return nil, BySQL, nil
+		return nil, segment.BySQL, nil
 	case len(rest) == 0 || fit.IsEmpty():
-		return fit, ByIndex, nil
+		return fit, segment.ByIndex, nil
 	case fit.GetCardinality() > candidates:
-		return nil, BySQL, nil
+		return nil, segment.BySQL, nil
 	}
 	fit, err = x.look(ctx, env, fit, rest)
-	return fit, ByBoth, err
+	return fit, segment.ByBoth, err
 }
 
 // narrowed answers the conjuncts that the index holds; rest are the others. fit is nil when it holds none.

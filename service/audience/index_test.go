@@ -17,7 +17,7 @@ func TestAgreesWithSQL(t *testing.T) {
 	h := newHouse(t, 160)
 	x, f := h.index()
 	w := wish{h.rnd}
-	ways := map[How]int{}
+	ways := map[segment.By]int{}
 	for round := range 8 {
 		for range 60 {
 			ways[h.agree(x, h.rule(written(w.rule(round%4))))]++
@@ -28,7 +28,7 @@ func TestAgreesWithSQL(t *testing.T) {
 		h.now = h.now.Add(7 * time.Hour)
 		h.step(x, f)
 	}
-	if ways[ByIndex] < 200 || ways[ByBoth] == 0 || ways[BySQL] == 0 {
+	if ways[segment.ByIndex] < 200 || ways[segment.ByBoth] == 0 || ways[segment.BySQL] == 0 {
 		t.Errorf("answered %v", ways)
 	}
 }
@@ -46,7 +46,7 @@ func TestEveryField(t *testing.T) {
 			if c == nil {
 				continue
 			}
-			if how := h.agree(x, h.rule(written(c))); how == ByIndex {
+			if by := h.agree(x, h.rule(written(c))); by == segment.ByIndex {
 				answered++
 			}
 		}
@@ -61,20 +61,20 @@ func TestFresh(t *testing.T) {
 	h := newHouse(t, 10)
 	x := New(Deps{DB: h.db, Now: h.clock})
 	everybody := h.rule(`{"all":[]}`)
-	if _, how, err := x.Count(t.Context(), h.env(), everybody); how != BySQL || err != nil {
-		t.Errorf("before it is built: by %s, %v", how, err)
+	if _, by, err := x.Count(t.Context(), h.env(), everybody); by != segment.BySQL || err != nil {
+		t.Errorf("before it is built: by %s, %v", by, err)
 	}
 	x, f := h.index()
-	if how := h.agree(x, everybody); how != ByIndex {
-		t.Errorf("by %s", how)
+	if by := h.agree(x, everybody); by != segment.ByIndex {
+		t.Errorf("by %s", by)
 	}
 	h.now = h.now.Add(maxStale + time.Millisecond)
-	if x.Staleness() != maxStale+time.Millisecond || h.agree(x, everybody) != BySQL {
+	if x.Staleness() != maxStale+time.Millisecond || h.agree(x, everybody) != segment.BySQL {
 		t.Errorf("stale by %s, it answered", x.Staleness())
 	}
 	h.step(x, f)
-	if how := h.agree(x, everybody); how != ByIndex {
-		t.Errorf("level again: by %s", how)
+	if by := h.agree(x, everybody); by != segment.ByIndex {
+		t.Errorf("level again: by %s", by)
 	}
 }
 
@@ -141,8 +141,8 @@ func TestLateEvents(t *testing.T) {
 	}
 	h.create(&late)
 	h.step(x, f)
-	if n, how, _ := x.Count(t.Context(), h.env(), in); n != 1 {
-		t.Errorf("got %d by %s, want 1", n, how)
+	if n, by, _ := x.Count(t.Context(), h.env(), in); n != 1 {
+		t.Errorf("got %d by %s, want 1", n, by)
 	}
 	h.now = h.now.Add(gapTime * 2)
 	h.step(x, f)
@@ -162,11 +162,11 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if how := h.agree(x, h.rule(`{"field":"city","op":"is","values":["无声"]}`)); how != ByIndex {
-		t.Error(how)
+	if by := h.agree(x, h.rule(`{"field":"city","op":"is","values":["无声"]}`)); by != segment.ByIndex {
+		t.Error(by)
 	}
-	if how := h.agree(x, h.rule(`{"all":[]}`)); how != ByIndex {
-		t.Error(how)
+	if by := h.agree(x, h.rule(`{"all":[]}`)); by != segment.ByIndex {
+		t.Error(by)
 	}
 }
 
@@ -175,11 +175,11 @@ func TestFewByBoth(t *testing.T) {
 	h := newHouse(t, 60)
 	x, _ := h.index()
 	both := h.rule(`{"all":[{"field":"tag","op":"any","values":["1"]},{"field":"corp_name","op":"empty"}]}`)
-	if how := h.agree(x, both); how != ByBoth {
-		t.Errorf("by %s", how)
+	if by := h.agree(x, both); by != segment.ByBoth {
+		t.Errorf("by %s", by)
 	}
-	if how := h.agree(x, h.rule(`{"any":[{"field":"tag","op":"any","values":["1"]},{"field":"corp_name","op":"empty"}]}`)); how != BySQL {
-		t.Errorf("an alternative that is not held: by %s", how)
+	if by := h.agree(x, h.rule(`{"any":[{"field":"tag","op":"any","values":["1"]},{"field":"corp_name","op":"empty"}]}`)); by != segment.BySQL {
+		t.Errorf("an alternative that is not held: by %s", by)
 	}
 }
 
@@ -198,8 +198,8 @@ func TestRun(t *testing.T) {
 	h.update(id, map[string]any{"city": "新来", "merged_into": 0, "minor": false})
 	h.say("customer.created", id)
 	waitFor(t, func() bool {
-		n, how, err := x.Count(ctx, h.env(), in)
-		return err == nil && how == ByIndex && n == 1
+		n, by, err := x.Count(ctx, h.env(), in)
+		return err == nil && by == segment.ByIndex && n == 1
 	})
 	if customers, bytes := x.Size(); bytes <= 0 || int64(customers) != modeltest.Count[model.Customer](t, h.db, "merged_into = 0") {
 		t.Errorf("%d customers in %d bytes", customers, bytes)

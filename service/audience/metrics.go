@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"zhiyin/service/segment"
 )
 
 type metrics struct {
@@ -34,7 +36,7 @@ func newMetrics(r prometheus.Registerer, x *Index) *metrics {
 	r.MustRegister(m.answers, m.took, m.reread,
 		gauge("zhiyin_audience_customers", "Customers in the audience index.", func() float64 { n, _ := x.Size(); return float64(n) }),
 		gauge("zhiyin_audience_bytes", "Memory of the audience index.", func() float64 { _, n := x.Size(); return float64(n) }),
-		gauge("zhiyin_audience_stale_seconds", "How far the index is behind the event log; -1 before it is built.", func() float64 {
+		gauge("zhiyin_audience_stale_seconds", "segment.By far the index is behind the event log; -1 before it is built.", func() float64 {
 			if !x.built.Load() {
 				return -1
 			}
@@ -43,9 +45,9 @@ func newMetrics(r prometheus.Registerer, x *Index) *metrics {
 	return m
 }
 
-func (m *metrics) answered(by How, took time.Duration) {
+func (m *metrics) answered(by segment.By, took time.Duration) {
 	m.answers.WithLabelValues(string(by)).Inc()
-	if by != BySQL {
+	if by != segment.BySQL {
 		m.took.WithLabelValues(string(by)).Observe(took.Seconds())
 	}
 }

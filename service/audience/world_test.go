@@ -282,25 +282,25 @@ func (h *house) bySQL(env *segment.Env, r *segment.Rule) []int64 {
 }
 
 // agree asks both and tells what answered.
-func (h *house) agree(x *Index, r *segment.Rule) How {
+func (h *house) agree(x *Index, r *segment.Rule) segment.By {
 	h.t.Helper()
 	env := h.env()
-	ids, how, err := x.IDs(h.t.Context(), env, r)
+	ids, by, err := x.IDs(h.t.Context(), env, r)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if how == BySQL {
-		return how
+	if by == segment.BySQL {
+		return by
 	}
 	want := h.bySQL(env, r)
 	if !slices.Equal(ids, want) {
-		h.t.Fatalf("%s, by %s, minors %v:\nindex     %v\nstatement %v", r.Encode(rowIDs{}), how, env.Minors, ids, want)
+		h.t.Fatalf("%s, by %s, minors %v:\nindex     %v\nstatement %v", r.Encode(rowIDs{}), by, env.Minors, ids, want)
 	}
 	n, _, err := x.Count(h.t.Context(), env, r)
 	if err != nil || n != int64(len(want)) {
 		h.t.Fatalf("counted %d of %d: %v", n, len(want), err)
 	}
-	return how
+	return by
 }
 
 func (h *house) rule(text string) *segment.Rule {

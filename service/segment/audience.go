@@ -1,6 +1,28 @@
 package segment
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// By says what answered a rule. The values are labels of metrics.
+type By string
+
+// What answers rules.
+const (
+	ByIndex By = "index" // the index in memory
+	// ByBoth: the index found few candidates, and a statement looked at them for what the index does not hold.
+	ByBoth By = "both"
+	BySQL  By = "sql"
+)
+
+// Audience answers rules from memory, as of a moment ago. by is BySQL, and nothing else is said, when it can't: then the
+// statement is to be asked.
+type Audience interface {
+	Count(ctx context.Context, env *Env, rule *Rule) (n int64, by By, err error)
+	// IDs gives the ids of those who fit, ascending.
+	IDs(ctx context.Context, env *Env, rule *Rule) (ids []int64, by By, err error)
+}
 
 // Departments lists a department and all below it.
 func (v *Vocabulary) Departments(id int64) []int64 { return orItself(v.departments, id) }
