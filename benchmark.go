@@ -73,10 +73,11 @@ func benchSegmentCommand() *cli.Command {
 			&cli.IntFlag{Name: "server-pid", Usage: "process of its server, to count CPU time"},
 			&cli.IntFlag{Name: "customers", Value: 1_000_000, Usage: "to fill it with; the others follow"},
 			&cli.IntFlag{Name: "rounds", Value: 5}, &cli.IntFlag{Name: "asks", Value: 20, Usage: "of the index, for each statement"},
+			&cli.DurationFlag{Name: "patience", Value: 2 * time.Minute, Usage: "with one form of a statement"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			measure := func(d *bench.Database) error {
-				return bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks")}, os.Stdout)
+				return bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks"), Patience: c.Duration("patience")}, os.Stdout)
 			}
 			if dsn := c.String("dsn"); dsn != "" {
 				return measure(&bench.Database{DSN: dsn, ServerPID: c.Int("server-pid")})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -228,22 +229,49 @@ func (t *test) narrow(within *roaring.Bitmap) *roaring.Bitmap {
 	if t.fit != nil {
 		return roaring.And(within, t.fit)
 	}
+	asked := within
+	if t.only != nil {
+		asked = roaring.And(within, t.only)
+	}
+	fit := t.filter(asked)
+	if t.only != nil && t.otherwise {
+		fit.Or(roaring.AndNot(within, t.only))
+	}
+	return fit
+}
+
+// filter asks each of them.
+func (t *test) filter(within *roaring.Bitmap) *roaring.Bitmap {
 	if within.IsEmpty() {
-		return within
+		return roaring.New()
 	}
 	// Bits in a row are the quickest to write, whatever comes out.
 	words := make([]uint64, within.Maximum()/64+1)
-	var ords [4096]uint32
-	for it := within.ManyIterator(); ; {
-		n := it.NextMany(ords[:])
-		if n == 0 {
+	ords := within.ToArray()
+	var parts sync.WaitGroup
+	for len(ords) > 0 {
+		n := min(part, len(ords))
+		for n < len(ords) && ords[n]/64 == ords[n-1]/64 {
+			n++ // a word belongs to one part
+		}
+		of := ords[:n]
+		if ords = ords[n:]; len(ords) == 0 {
+			t.ask(of, words)
 			break
 		}
-		for _, ord := range ords[:n] {
-			if t.each(ord) {
-				words[ord/64] |= 1 << (ord % 64)
-			}
+		parts.Go(func() { t.ask(of, words) })
+	}
+	parts.Wait()
+	return roaring.FromDense(words, false)
+}
+
+// part is how many customers one goroutine asks about.
+const part = 1 << 17
+
+func (t *test) ask(ords []uint32, words []uint64) {
+	for _, ord := range ords {
+		if t.each(ord) {
+			words[ord/64] |= 1 << (ord % 64)
 		}
 	}
-	return roaring.FromDense(words, false)
 }

@@ -1,6 +1,7 @@
 package audience
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -124,7 +125,7 @@ func (b *applied) columns() {
 			if !ok {
 				v = null
 			}
-			c.set(ord, v)
+			c.put(ord, v)
 		}
 	}
 }
@@ -154,24 +155,49 @@ func (b *applied) rows() {
 	put(b, &b.held.relations, b.relationsOf)
 	put(b, &b.held.stays, b.reading.stays.of)
 	put(b, &b.held.orders, b.ordersOf)
-	put(b, &b.held.lines, b.linesOf)
-	put(b, &b.held.days, b.daysOf)
+	put(b, &b.held.lines, b.linesOf, func(ord uint32, was, is []lineRow) { b.buyers.move(ord, waresIn(was), waresIn(is)) })
+	put(b, &b.held.days, b.daysOf, func(ord uint32, was, is []dayRow) { b.doers.move(ord, kindsIn(was), kindsIn(is)) })
 }
 
-func put[T comparable](b *applied, r *rows[T], of func(id int64) []T) {
-	r.replace(b.ords, func(ord uint32) []T {
+// put gives the changed customers new rows; those who are gone have none. moved are told of both.
+func put[T comparable](b *applied, r *rows[T], of func(id int64) []T, moved ...func(ord uint32, was, is []T)) {
+	r.replace(b.ords, func(ord uint32) (is []T) {
 		if id, lives := b.idOf[ord]; lives {
-			return of(id)
+			is = of(id)
 		}
-		return nil
+		for _, f := range moved {
+			f(ord, r.of(ord), is)
+		}
+		return is
 	})
+}
+
+func waresIn(list []lineRow) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i := range list {
+			if !yield(list[i].what) {
+				return
+			}
+		}
+	}
+}
+
+func kindsIn(list []dayRow) iter.Seq[uint16] {
+	return func(yield func(uint16) bool) {
+		for i := range list {
+			if !yield(list[i].kind) {
+				return
+			}
+		}
+	}
 }
 
 func (b *applied) relationsOf(id int64) []relationRow {
 	read := b.reading.relations.of(id)
 	out := make([]relationRow, len(read))
 	for i, r := range read {
-		out[i] = relationRow{r.added, r.lost, b.things.add(r.staff, maxThings), b.things.add(r.code, maxThings), r.way, r.status}
+		b.large = b.large || int64(int16(r.way)) != r.way
+		out[i] = relationRow{stampOf(r.added), stampOf(r.lost), b.things.add(r.staff, maxThings), b.things.add(r.code, maxThings), int16(r.way), r.status}
 	}
 	return out
 }
@@ -180,7 +206,7 @@ func (b *applied) linesOf(id int64) []lineRow {
 	read := b.reading.lines.of(id)
 	out := make([]lineRow, len(read))
 	for i, l := range read {
-		out[i] = lineRow{l.paidAt, b.things.add(l.product, maxThings), b.things.add(l.category, maxThings)}
+		out[i] = lineRow{stampOf(l.paidAt), b.wares.add(goods{l.product, l.category}, maxThings)}
 	}
 	return out
 }
@@ -192,7 +218,7 @@ func (b *applied) ordersOf(id int64) []orderRow {
 		if o.paid < 0 || o.refunded < 0 || o.paid > math.MaxUint32 || o.refunded > math.MaxUint32 {
 			b.large = true
 		}
-		out[i] = orderRow{o.paidAt, uint32(o.paid), uint32(o.refunded)}
+		out[i] = orderRow{stampOf(o.paidAt), uint32(o.paid), uint32(o.refunded)}
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package audience
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -14,7 +13,6 @@ const chunk = 32 * perBlock
 // meanwhile is read again by following from there.
 func (x *Index) build(ctx context.Context, f *follower) error {
 	began := time.Now()
-	fresh := newHeld()
 	if err := f.start(ctx, x); err != nil {
 		return err
 	}
@@ -22,7 +20,7 @@ func (x *Index) build(ctx context.Context, f *follower) error {
 	if err != nil {
 		return err
 	}
-	fresh.reserve(n + n/50)
+	fresh := newHeld(n + n/50) // those who come meanwhile included
 	if err := x.readAll(ctx, fresh); err != nil {
 		return err
 	}
@@ -53,14 +51,6 @@ func (x *Index) readAll(ctx context.Context, into *held) error {
 	}
 }
 
-// reserve makes room for so many customers, so that columns grow once.
-func (h *held) reserve(n int) {
-	h.people.ids = slices.Grow(h.people.ids, n)
-	for _, c := range h.columns {
-		c.narrow = slices.Grow(c.narrow, n)
-	}
-}
-
 // settle brings what was built into the smallest form.
 func (h *held) settle() {
 	for _, s := range h.ids {
@@ -69,6 +59,8 @@ func (h *held) settle() {
 	for _, s := range h.texts {
 		s.optimise()
 	}
+	h.buyers.optimise()
+	h.doers.optimise()
 	h.all.RunOptimize()
 }
 

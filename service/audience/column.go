@@ -1,61 +1,89 @@
 package audience
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // null stands for a value that there is not.
 const null = math.MinInt64
 
-// column keeps one number per customer; times are ms since 1970. It is narrow, four bytes each, until a number needs more.
-type column struct {
-	narrow []int32
-	wide   []int64
+// column keeps one number per customer, in as few bytes as the largest needs; times are ms since 1970.
+type column struct{ cells }
+
+// cells are numbers of one width.
+type cells interface {
+	of(ord uint32) int64
+	// set refuses a number that is too large.
+	set(ord uint32, v int64) bool
+	wider() cells
+	bytes() int
 }
 
-const narrowNull = math.MinInt32
+// newColumn makes room for so many customers when the first number comes.
+func newColumn(room int) *column { return &column{&width[int8]{room: room}} }
 
-func (c *column) of(ord uint32) int64 {
+func (c *column) put(ord uint32, v int64) {
+	for !c.set(ord, v) {
+		c.cells = c.wider()
+	}
+}
+
+type width[T int8 | int16 | int32 | int64] struct {
+	list []T
+	room int
+}
+
+// none is the smallest number of the width, which stands for null.
+func none[T int8 | int16 | int32 | int64]() T { return T(-1) << (unsafe.Sizeof(T(0))*8 - 1) }
+
+func (w *width[T]) of(ord uint32) int64 {
+	if int(ord) >= len(w.list) || w.list[ord] == none[T]() {
+		return null
+	}
+	return int64(w.list[ord])
+}
+
+func (w *width[T]) set(ord uint32, v int64) bool {
+	cell := T(v)
 	switch {
-	case c.wide != nil:
-		if int(ord) < len(c.wide) {
-			return c.wide[ord]
-		}
-	case int(ord) < len(c.narrow):
-		if v := c.narrow[ord]; v != narrowNull {
-			return int64(v)
-		}
+	case v == null:
+		cell = none[T]()
+	case int64(cell) != v || cell == none[T]():
+		return false
 	}
-	return null
+	if w.list == nil {
+		w.list = make([]T, 0, w.room)
+	}
+	for len(w.list) <= int(ord) {
+		w.list = append(w.list, none[T]())
+	}
+	w.list[ord] = cell
+	return true
 }
 
-func (c *column) set(ord uint32, v int64) {
-	if c.wide == nil && v != null && (v <= narrowNull || v > math.MaxInt32) {
-		c.widen()
+func (w *width[T]) wider() cells {
+	switch unsafe.Sizeof(T(0)) {
+	case 1:
+		return widened[int16](w)
+	case 2:
+		return widened[int32](w)
 	}
-	if c.wide != nil {
-		for len(c.wide) <= int(ord) {
-			c.wide = append(c.wide, null)
-		}
-		c.wide[ord] = v
-		return
-	}
-	for len(c.narrow) <= int(ord) {
-		c.narrow = append(c.narrow, narrowNull)
-	}
-	if v == null {
-		v = narrowNull
-	}
-	c.narrow[ord] = int32(v)
+	return widened[int64](w)
 }
 
-func (c *column) widen() {
-	c.wide = make([]int64, len(c.narrow), max(cap(c.narrow), 1))
-	for i := range c.wide {
-		c.wide[i] = null
-		if v := c.narrow[i]; v != narrowNull {
-			c.wide[i] = int64(v)
+func widened[To, From int8 | int16 | int32 | int64](from *width[From]) cells {
+	to := &width[To]{room: from.room}
+	if from.list != nil {
+		to.list = make([]To, len(from.list), max(from.room, len(from.list)))
+	}
+	for i, v := range from.list {
+		to.list[i] = To(v)
+		if v == none[From]() {
+			to.list[i] = none[To]()
 		}
 	}
-	c.narrow = nil
+	return to
 }
 
-func (c *column) bytes() int { return 4*cap(c.narrow) + 8*cap(c.wide) }
+func (w *width[T]) bytes() int { return cap(w.list) * int(unsafe.Sizeof(T(0))) }

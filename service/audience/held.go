@@ -24,28 +24,32 @@ type held struct {
 	days      rows[dayRow]
 	kinds     words[string] // of events
 	items     words[string] // what events are about
-	things    words[int64]  // row ids that stand in rows
+	things    words[int64]  // staff and channel codes
+	wares     words[goods]
+	buyers    sets[uint32] // who has lines of a ware
+	doers     sets[uint16] // who has days of a kind of event
 
-	// large is set when an order was met whose amounts the rows can't hold: then orders are not answered for.
+	// large is set when an order or a relation was met with a number that the rows can't hold: then rows of these are not
+	// answered for.
 	large bool
 }
 
 // The rows behind fields that ask for windows and filters. Times are ms since 1970, null when there is none.
 type (
 	relationRow struct {
-		added, lost int64
+		added, lost stamp
 		staff, code uint32 // numbers of things
-		way         int32
+		way         int16
 		status      relationStatus
 	}
 	stayRow  struct{ group, joined, left int64 }
 	orderRow struct {
-		paidAt         int64
+		paidAt         stamp
 		paid, refunded uint32 // fen
 	}
 	lineRow struct {
-		paidAt            int64
-		product, category uint32 // numbers of things
+		paidAt stamp
+		what   uint32 // number of the goods
 	}
 	dayRow struct {
 		times uint32
@@ -55,13 +59,28 @@ type (
 	}
 )
 
+// goods are a product and the category that it had when it was bought.
+type goods struct{ product, category int64 }
+
+// stamp is a time in ms in two halves, so that rows need no room for alignment.
+type stamp struct {
+	high int32
+	low  uint32
+}
+
+func stampOf(ms int64) stamp { return stamp{int32(ms >> 32), uint32(ms)} }
+
+func (s stamp) ms() int64 { return int64(s.high)<<32 | int64(s.low) }
+
 type relationStatus uint8
 
 // The statuses of relations, by their place here.
 var relationStatuses = []string{"", "active", "half", "left", "removed"}
 
-func newHeld() *held {
-	h := &held{all: roaring.New(), minors: roaring.New(), ids: map[string]sets[int64]{}, texts: map[string]sets[string]{}, columns: map[string]*column{}}
+// newHeld holds nobody yet, with room for so many.
+func newHeld(room int) *held {
+	h := &held{all: roaring.New(), minors: roaring.New(), ids: map[string]sets[int64]{}, texts: map[string]sets[string]{}, columns: map[string]*column{},
+		buyers: sets[uint32]{}, doers: sets[uint16]{}}
 	for _, name := range []string{"tag", "staff", "channel_code", "group", "segment"} {
 		h.ids[name] = sets[int64]{}
 	}
@@ -72,8 +91,9 @@ func newHeld() *held {
 		"first_seen", "birthday", "trade.orders", "trade.paid", "order.refunded", "order.first", "order.last", "stage.since",
 		"rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "alive", "expected",
 	} {
-		h.columns[name] = &column{}
+		h.columns[name] = newColumn(room)
 	}
+	h.people.ids = make([]int64, 0, room)
 	return h
 }
 
@@ -120,7 +140,7 @@ func (w *words[K]) full(most int) bool { return len(w.numbers) >= most }
 
 // bytes is the memory that all of it takes.
 func (h *held) bytes() int {
-	n := h.people.bytes() + int(h.all.GetSizeInBytes()) + h.kinds.size + h.items.size + h.things.size +
+	n := h.people.bytes() + int(h.all.GetSizeInBytes()) + h.kinds.size + h.items.size + h.things.size + h.wares.size + h.buyers.bytes() + h.doers.bytes() +
 		h.relations.bytes() + h.stays.bytes() + h.orders.bytes() + h.lines.bytes() + h.days.bytes()
 	for _, s := range h.ids {
 		n += s.bytes()

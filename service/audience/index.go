@@ -45,7 +45,7 @@ type Index struct {
 
 // New makes an index that answers nothing until [Index.Run] has built it.
 func New(d Deps) *Index {
-	x := &Index{db: d.DB, now: d.Now, log: d.Logger, held: newHeld()}
+	x := &Index{db: d.DB, now: d.Now, log: d.Logger, held: newHeld(0)}
 	x.metrics = newMetrics(d.Metrics, x)
 	return x
 }

@@ -1,8 +1,11 @@
 package audience
 
 import (
+	"math"
 	"slices"
 	"unsafe"
+
+	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // perBlock customers share one piece of memory: small enough to be rewritten when one of them changes, large enough
@@ -10,28 +13,39 @@ import (
 const perBlock = 128
 
 // rows keeps any number of T per customer without pointers.
-type rows[T comparable] struct{ blocks []block[T] }
+type rows[T comparable] struct {
+	blocks []block[T]
+	some   roaring.Bitmap // who has any
+}
 
+// block says where each customer's rows end in its list, in two bytes each unless there are very many.
 type block[T comparable] struct {
-	end  *[perBlock]uint32 // where each customer's rows end in list
+	end  *[perBlock]uint16
+	far  *[perBlock]uint32
 	list []T
 }
 
 // of gives a customer's rows, not to be changed.
 func (r *rows[T]) of(ord uint32) []T {
 	at := int(ord / perBlock)
-	if at >= len(r.blocks) || r.blocks[at].end == nil {
+	if at >= len(r.blocks) {
 		return nil
 	}
 	return r.blocks[at].of(int(ord % perBlock))
 }
 
 func (b *block[T]) of(i int) []T {
-	from := uint32(0)
-	if i > 0 {
-		from = b.end[i-1]
+	switch {
+	case b.end != nil && i > 0:
+		return b.list[b.end[i-1]:b.end[i]]
+	case b.end != nil:
+		return b.list[:b.end[0]]
+	case b.far != nil && i > 0:
+		return b.list[b.far[i-1]:b.far[i]]
+	case b.far != nil:
+		return b.list[:b.far[0]]
 	}
-	return b.list[from:b.end[i]]
+	return nil
 }
 
 // replace gives customers new rows. ords ascend; next says what each has from now on.
@@ -55,6 +69,11 @@ func (r *rows[T]) rewrite(at int, ords []uint32, next func(ord uint32) []T) {
 	for _, ord := range ords {
 		i := ord % perBlock
 		fresh[i], isNew[i] = next(ord), true
+		if len(fresh[i]) > 0 {
+			r.some.Add(ord)
+		} else {
+			r.some.Remove(ord)
+		}
 		changed = changed || !slices.Equal(fresh[i], r.of(ord))
 	}
 	if !changed {
@@ -66,25 +85,41 @@ func (r *rows[T]) rewrite(at int, ords []uint32, next func(ord uint32) []T) {
 	old := &r.blocks[at]
 	size := 0
 	for i := range fresh {
-		if !isNew[i] && old.end != nil {
+		if !isNew[i] {
 			fresh[i] = old.of(i)
 		}
 		size += len(fresh[i])
 	}
-	b := block[T]{end: new([perBlock]uint32), list: make([]T, 0, size)}
-	for i := range fresh {
-		b.list = append(b.list, fresh[i]...)
-		b.end[i] = uint32(len(b.list))
+	*old = packed(&fresh, size)
+}
+
+func packed[T comparable](of *[perBlock][]T, size int) block[T] {
+	b := block[T]{list: make([]T, 0, size)}
+	if size > math.MaxUint16 {
+		b.far = new([perBlock]uint32)
+	} else {
+		b.end = new([perBlock]uint16)
 	}
-	*old = b
+	for i := range of {
+		b.list = append(b.list, of[i]...)
+		if b.far != nil {
+			b.far[i] = uint32(len(b.list))
+		} else {
+			b.end[i] = uint16(len(b.list))
+		}
+	}
+	return b
 }
 
 func (r *rows[T]) bytes() int {
 	var t T
-	n := cap(r.blocks) * int(unsafe.Sizeof(block[T]{}))
+	n := int(r.some.GetSizeInBytes()) + cap(r.blocks)*int(unsafe.Sizeof(block[T]{}))
 	for i := range r.blocks {
 		n += cap(r.blocks[i].list) * int(unsafe.Sizeof(t))
-		if r.blocks[i].end != nil {
+		switch {
+		case r.blocks[i].end != nil:
+			n += 2 * perBlock
+		case r.blocks[i].far != nil:
 			n += 4 * perBlock
 		}
 	}

@@ -1,6 +1,10 @@
 package audience
 
-import "github.com/RoaringBitmap/roaring/v2"
+import (
+	"iter"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
 
 // sets keeps for every value who has it.
 type sets[K comparable] map[K]*roaring.Bitmap
@@ -32,6 +36,21 @@ func (s sets[K]) replace(changed *roaring.Bitmap, members []member[K]) {
 			s[value] = bitmap
 		}
 		bitmap.AddMany(list)
+	}
+}
+
+// move takes a customer out of the sets of some values and puts her into those of others.
+func (s sets[K]) move(ord uint32, from, to iter.Seq[K]) {
+	for value := range from {
+		if bitmap := s[value]; bitmap != nil {
+			bitmap.Remove(ord)
+		}
+	}
+	for value := range to {
+		if s[value] == nil {
+			s[value] = roaring.New()
+		}
+		s[value].Add(ord)
 	}
 }
 

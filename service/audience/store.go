@@ -83,9 +83,8 @@ type (
 		since, recency, frequency, monetary, score, alive, expected int64
 	}
 	relationRead struct {
-		staff, code, added, lost int64
-		way                      int32
-		status                   relationStatus
+		staff, code, added, lost, way int64
+		status                        relationStatus
 	}
 	orderRead struct{ paidAt, paid, refunded int64 }
 	lineRead  struct{ paidAt, product, category int64 }

@@ -14,6 +14,9 @@ import (
 type test struct {
 	fit  *roaring.Bitmap
 	each func(ord uint32) bool
+	// only bounds those who have to be asked, if it is not nil: all others fit when otherwise is true.
+	only      *roaring.Bitmap
+	otherwise bool
 	// dear orders the tests of a conjunction: the cheap ones first leave few for the others.
 	dear int
 }
