@@ -183,21 +183,6 @@ func TestFewByBoth(t *testing.T) {
 	}
 }
 
-// TestShareIn: the quick arithmetic is the same as the plain one.
-func TestShareIn(t *testing.T) {
-	of := segment.ShareIn("salt")
-	for _, id := range []int64{1, 2, 7, 1<<31 - 2, 1<<31 - 1, 1 << 31, 1<<32 + 5, 1<<53 + 1, 1<<62 + 12345, 1<<63 - 1} {
-		if got, want := of(id), segment.ShareOf("salt", id); got != want {
-			t.Errorf("%d: got %d, want %d", id, got, want)
-		}
-	}
-	for id := range int64(20_000) {
-		if of(id) != segment.ShareOf("salt", id) {
-			t.Fatal(id)
-		}
-	}
-}
-
 // TestRun builds in the background and follows what others write.
 func TestRun(t *testing.T) {
 	h := newHouse(t, 30)

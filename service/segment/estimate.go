@@ -54,7 +54,7 @@ func (s *sessions) begin(ctx context.Context, session string) (context.Context, 
 	}
 }
 
-// Estimate counts those a rule selects now. What can't be counted within EstimateTime is projected from a sample. A
+// Estimate counts those a rule selects now, in memory where [Audience] can. What can't be counted within EstimateTime is projected from a sample. A
 // newer estimate of the same session ends this one with ErrOvertaken; so does the caller's going away, with its cause.
 func (s *Service) Estimate(ctx context.Context, session string, r *Rule, minors bool) (*Estimate, error) {
 	ctx, end := s.sessions.begin(ctx, session)
@@ -80,6 +80,13 @@ func (s *Service) estimate(ctx context.Context, r *Rule, minors bool) (*Estimate
 		return nil, err
 	}
 	out := &Estimate{Total: total, Exact: true}
+	if s.Audience != nil {
+		// Whatever keeps it from answering keeps nobody from an answer.
+		if n, by, err := s.Audience.Count(ctx, e, r); err == nil && by != BySQL {
+			out.Count = n
+			return out, nil
+		}
+	}
 	out.Count, err = s.counted(ctx, e, r, Scope{}, s.EstimateTime)
 	if err == nil || ctx.Err() != nil || !model.IsTimeout(err) {
 		return out, err

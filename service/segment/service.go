@@ -58,6 +58,8 @@ type Deps struct {
 	Zone      *time.Location
 	Staff     Staff
 	Logger    *slog.Logger
+	// Audience answers estimates when it can; nil: SQL alone does.
+	Audience Audience
 	// Builds is how many full builds may run side by side in this process; 0: 1.
 	Builds int
 	// EstimateTime is how long an estimate may count before it goes over to a sample; 0: [EstimateTime].
