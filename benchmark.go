@@ -67,17 +67,22 @@ func benchCommand() *cli.Command {
 func benchSegmentCommand() *cli.Command {
 	return &cli.Command{
 		Name: "segment", Usage: "rules of segments, by the audience index beside the best SQL",
-		Description: "With --dsn on a database that bench seed has filled; without it on one of its own, which is filled first.",
+		Description: "With --dsn on a database that bench seed has filled, to which it adds segments and events; without it on one of its own, which is filled first.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dsn", Usage: "`DSN` of the database, as in the configuration"},
 			&cli.IntFlag{Name: "server-pid", Usage: "process of its server, to count CPU time"},
 			&cli.IntFlag{Name: "customers", Value: 1_000_000, Usage: "to fill it with; the others follow"},
 			&cli.IntFlag{Name: "rounds", Value: 5}, &cli.IntFlag{Name: "asks", Value: 20, Usage: "of the index, for each statement"},
+			&cli.IntFlag{Name: "rate", Value: 500, Usage: "events a second that change a segment"},
 			&cli.DurationFlag{Name: "patience", Value: 2 * time.Minute, Usage: "with one form of a statement"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			measure := func(d *bench.Database) error {
-				return bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks"), Patience: c.Duration("patience")}, os.Stdout)
+				err := bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks"), Patience: c.Duration("patience")}, os.Stdout)
+				if err != nil {
+					return err
+				}
+				return bench.SegmentLive(ctx, bench.LiveOptions{DSN: d.DSN, Rate: c.Int("rate")}, os.Stdout)
 			}
 			if dsn := c.String("dsn"); dsn != "" {
 				return measure(&bench.Database{DSN: dsn, ServerPID: c.Int("server-pid")})

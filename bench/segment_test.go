@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"zhiyin/bench/seed"
 	"zhiyin/model/modeltest"
@@ -21,6 +22,15 @@ func TestSegment(t *testing.T) {
 		t.Fatal(err, out.String())
 	}
 	for _, want := range []string{`(?m)^index of 19\d\d customers built in`, `memory: \d+\.\d MB`, `(?m)^narrow +7 +\d+ `, `(?m)^broad +7 +\d+ `, `estimate of up to 5 conditions: p50 \d`} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if err := SegmentLive(t.Context(), LiveOptions{DSN: dsn, Rate: 50, Duration: time.Second}, &out); err != nil {
+		t.Fatal(err, out.String())
+	}
+	for _, want := range []string{`(?m)^full build of "five mixed", 5 conditions, by SQL alone: \d+ members in`, `(?m)^50 events at 50/s, each of another customer: acknowledged to entered p50 \d`} {
 		if !regexp.MustCompile(want).MatchString(out.String()) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

@@ -76,7 +76,7 @@ func (w *world) writeEvents(s *sheet, d *dice) {
 			k := kinds[e.kind]
 			s.int(int64(id))
 			s.text(k.name)
-			s.int(1, int64(i), int64(i), 0)
+			s.int(1, int64(i), 0)
 			s.text("miniapp", e.item)
 			s.int(e.value)
 			s.key(fmt.Sprintf("%016x", id))

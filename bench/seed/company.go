@@ -50,7 +50,7 @@ func (w *world) writeStaffDepartments(s *sheet, _ *dice) {
 
 func (w *world) writeTagGroups(s *sheet, _ *dice) {
 	for i := range tagGroups {
-		s.int(int64(i+1), 1)
+		s.int(int64(i+1), 1, 0)
 		s.text(number("标签组", i+1))
 		s.int(int64(100 - i))
 		s.text("synced", "")
@@ -61,7 +61,7 @@ func (w *world) writeTagGroups(s *sheet, _ *dice) {
 
 func (w *world) writeTagNames(s *sheet, _ *dice) {
 	for i := range tags {
-		s.int(int64(i+1), 1, int64(i%tagGroups+1))
+		s.int(int64(i+1), 1, int64(i%tagGroups+1), 0)
 		s.text(number("标签", i+1))
 		s.int(int64(tags - i))
 		s.text("synced", "")
@@ -94,6 +94,7 @@ func (w *world) writeCategories(s *sheet, _ *dice) {
 		s.text(number("c", i+1))
 		s.int(int64(parent))
 		s.text(number("分类", i+1))
+		s.int(w.begin())
 		s.time(w.begin(), w.begin())
 		s.end()
 	}

@@ -16,7 +16,7 @@ func (w *world) tables() []table {
 	n := w.Customers
 	// The largest first, so that two writers end at about the same time.
 	return []table{
-		{"event", "id, kind, account_id, customer_id, recorded_for, staff_id, source, item, value, dedupe_key, payload, occurred_at, recorded_at", w.Events, w.writeEvents},
+		{"event", "id, kind, account_id, customer_id, staff_id, source, item, value, dedupe_key, payload, occurred_at, recorded_at", w.Events, w.writeEvents},
 		{"customer_tag", "id, customer_id, tag_id, source, source_id, expires_at, created_at", w.Tags, w.writeTags},
 		{"event_day", "customer_id, kind, item, day, times, value, first_at, last_at", w.Events, w.writeEventDays},
 		{"order_line", "id, order_id, line, customer_id, product_id, category_id, name, quantity, price_fen, paid_fen, refunded_fen, paid_at", w.Orders * 3 / 2, w.writeLines},
@@ -30,9 +30,9 @@ func (w *world) tables() []table {
 		{"refund", "id, number, order_number, order_id, customer_id, line, status, amount_fen, refunded_at, version, created_at, updated_at", w.Orders / 20, w.writeRefunds},
 		{"customer_group", "id, account_id, chat_id, name, notice, owner_userid, owner_staff_id, member_version, member_count, customer_count, founded_at, seen_run_id, revision, created_at, updated_at", w.groups, w.writeGroups},
 		{"product", "id, number, name, category_id, price_fen, image_url, page_path, status, version, created_at, updated_at", products, w.writeProducts},
-		{"product_category", "id, number, parent_id, name, created_at, updated_at", categories, w.writeCategories},
-		{"tag", "id, account_id, group_id, name, position, sync_state, sync_error, created_at, updated_at", tags, w.writeTagNames},
-		{"tag_group", "id, account_id, name, position, sync_state, sync_error, created_at, updated_at", tagGroups, w.writeTagGroups},
+		{"product_category", "id, number, parent_id, name, version, created_at, updated_at", categories, w.writeCategories},
+		{"tag", "id, account_id, group_id, mirror_of, name, position, sync_state, sync_error, created_at, updated_at", tags, w.writeTagNames},
+		{"tag_group", "id, account_id, mirror_of, name, position, sync_state, sync_error, created_at, updated_at", tagGroups, w.writeTagGroups},
 		{"staff", "id, account_id, userid, name, alias, avatar, position, main_department, platform_status, serves_customers, disabled, created_at, updated_at", staffs, w.writeStaff},
 		{"staff_department", "id, staff_id, department_id, is_leader", staffs, w.writeStaffDepartments},
 		{"department", "id, account_id, platform_id, parent_platform_id, name, position, created_at, updated_at", departments, w.writeDepartments},

@@ -37,8 +37,7 @@ type gap struct {
 type told struct {
 	ID         int64
 	CustomerID int64
-	Kind       string
-	Payload    string
+	Payload    string // empty of most
 }
 
 // start notes the place in the log.
@@ -137,9 +136,7 @@ func customersOf(events []told) []int64 {
 		if e.CustomerID != 0 {
 			ids = append(ids, e.CustomerID)
 		}
-		if strings.HasSuffix(e.Kind, "merged") {
-			ids = append(ids, othersIn(e.Payload)...)
-		}
+		ids = append(ids, othersIn(e.Payload)...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)

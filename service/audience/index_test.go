@@ -9,6 +9,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/event"
 	"zhiyin/service/segment"
 )
 
@@ -100,13 +101,13 @@ func TestMergedVanish(t *testing.T) {
 		t.Fatal("not there")
 	}
 	h.update(7, map[string]any{"merged_into": 1})
-	h.say("customer.merged", 1, 7)
+	h.say(event.KindCustomerMerged, 1, 7)
 	h.step(x, f)
 	if has(7) {
 		t.Error("still there after the merge")
 	}
 	h.update(7, map[string]any{"merged_into": 0})
-	h.say("customer.unmerged", 1, 7)
+	h.say(event.KindCustomerSplit, 1, 7)
 	h.step(x, f)
 	if !has(7) {
 		t.Error("not back after the merge was undone")

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"zhiyin/service/event"
 )
 
 // scope says whose rows are read: those of the ids in a range, or listed. Ids come from our own rows and are numbers,
@@ -300,7 +302,8 @@ func lastEvent(ctx context.Context, db *gorm.DB) (id int64, err error) {
 	return id, db.WithContext(ctx).Raw("SELECT COALESCE(MAX(id), 0) FROM event").Scan(&id).Error
 }
 
-const selectTold = "SELECT id, customer_id, kind, CASE WHEN kind LIKE '%merged' THEN payload ELSE '' END AS payload FROM event WHERE "
+// Only facts about two persons name one in their payload that matters here.
+const selectTold = "SELECT id, customer_id, CASE WHEN kind IN ('" + event.KindCustomerMerged + "', '" + event.KindCustomerSplit + "') THEN payload ELSE '' END AS payload FROM event WHERE "
 
 func eventsAfter(ctx context.Context, db *gorm.DB, id int64, limit int) (events []told, err error) {
 	err = db.WithContext(ctx).Raw(selectTold+"id > ? ORDER BY id LIMIT ?", id, limit).Scan(&events).Error

@@ -211,11 +211,11 @@ func (h *house) change() {
 	case 1:
 		if id > 5 {
 			h.update(id, map[string]any{"merged_into": 2})
-			h.say("customer.merged", 2, id)
+			h.say(event.KindCustomerMerged, 2, id)
 		}
 	case 2:
 		h.update(id, map[string]any{"merged_into": 0})
-		h.say("customer.unmerged", 1, id)
+		h.say(event.KindCustomerSplit, 1, id)
 	case 3:
 		h.update(id, map[string]any{"city": pick(h.rnd, towns), "gender": h.rnd.IntN(3), "minor": h.chance(10), "birth_md": 1122})
 		h.say("customer.profile_changed", id)
