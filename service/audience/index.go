@@ -56,8 +56,7 @@ const maxStale = 10 * time.Second
 // Fresh tells whether the index is built and follows the log closely.
 func (x *Index) Fresh() bool { return x.built.Load() && x.Staleness() <= maxStale }
 
-// Staleness says how long ago the index was level with the event log; before it is built, how long it has existed makes no
-// difference: it is then more than any limit.
+// Staleness says how long ago the index was level with the event log; before it ever was, longer than any limit.
 func (x *Index) Staleness() time.Duration {
 	at := x.current.Load()
 	if at == 0 {
