@@ -242,9 +242,14 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, p.vault, func(a string) customer.Contacts { return p.gateway.Corp(a) })
 	events.Subscribe("customer.merge", p.customers.OnSamePerson, event.KindSamePersonFound)
 	events.Subscribe("customer.pending", p.customers.OnAdded, event.KindCustomerAdded)
-	p.segments = segment.New(segment.Deps{
+	about := segment.Deps{
 		DB: p.db, Estimates: p.estimates, Events: events, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Logger: p.log,
-	})
+	}
+	if p.cfg.Audience.Index {
+		p.audience = audience.New(audience.Deps{DB: p.db, Now: p.now, Logger: p.log, Metrics: p.metrics})
+		about.Audience = p.audience
+	}
+	p.segments = segment.New(about)
 	events.Feed("segment", p.segments.OnEvents)
 	p.privacy = privacy.New(p.db, events, p.vault, p.now)
 	p.profiles = profile.New(profile.Deps{
@@ -275,9 +280,6 @@ func (p *parts) capabilities(context.Context) (err error) {
 		Acquisition: p.acquisition, Groups: p.groups, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
-	if p.cfg.Audience.Index {
-		p.audience = audience.New(audience.Deps{DB: p.db, Now: p.now, Logger: p.log, Metrics: p.metrics})
-	}
 	return p.trade()
 }
 

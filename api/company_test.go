@@ -17,6 +17,8 @@ import (
 	"zhiyin/service/apikey"
 	"zhiyin/service/event"
 	"zhiyin/service/staff"
+	"zhiyin/service/vault"
+	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/webhook"
 )
 
@@ -138,7 +140,7 @@ func (c *company) found() {
 	rows = append(rows, c.accounts()...)
 	rows = append(rows, c.partners()...)
 	rows = append(rows, people()...)
-	rows = append(rows, customers()...)
+	rows = append(rows, customers(c.t)...)
 	rows = append(rows, twins()...)
 	rows = append(rows, things()...)
 	rows = append(rows, segments()...)
@@ -230,7 +232,17 @@ func segments() []any {
 	return rows
 }
 
-func customers() []any {
+// phoneNumber is an identity as the house stores one.
+func phoneNumber(t testing.TB, customerID int64, number string) *model.Identity {
+	v := vaulttest.New(t)
+	index := v.Index("identity.phone", "", number)
+	return &model.Identity{
+		CustomerID: customerID, Kind: "phone", Value: index, Source: "wecom", CreatedAt: noon,
+		SealedValue: v.Seal(number, vault.Place{Table: "identity", Column: "sealed_value", Row: index}),
+	}
+}
+
+func customers(t testing.TB) []any {
 	var rows []any
 	for i, c := range []struct {
 		account, staff int64
@@ -240,7 +252,7 @@ func customers() []any {
 		rows = append(rows,
 			&model.Customer{ID: ownCustomer + id, Name: c.name, FirstSeenAt: noon.Add(-time.Duration(i) * time.Hour), CreatedAt: noon, UpdatedAt: noon},
 			&model.Identity{CustomerID: ownCustomer + id, Kind: "external_userid", Scope: "corp", Value: "wm" + c.name, Source: "wecom", CreatedAt: noon},
-			&model.Identity{CustomerID: ownCustomer + id, Kind: "phone", Value: "1380013800" + string(rune('0'+i)), Source: "wecom", CreatedAt: noon},
+			phoneNumber(t, ownCustomer+id, "1380013800"+string(rune('0'+i))),
 			&model.Relation{
 				ID: ownRelation + id, AccountID: c.account, StaffID: c.staff, CustomerID: ownCustomer + id, ExternalUserID: "wm" + c.name,
 				Status: "active", AddedAt: noon, RemarkState: "synced", DescriptionState: "synced", Fingerprint: []byte{}, ChannelCodeID: codeID, CreatedAt: noon, UpdatedAt: noon,

@@ -193,7 +193,7 @@ func TestListsShowOnlyTheViewersScope(t *testing.T) {
 		{"/customers", "sales", []int64{ownCustomer}, model.KindCustomer},
 		{"/customers", "service", []int64{careCustomer}, model.KindCustomer},
 		{"/customers", "manager", []int64{ownCustomer}, model.KindCustomer},
-		{"/customers", "auditor", []int64{ownCustomer, careCustomer, rivalCustomer}, model.KindCustomer},
+		{"/customers", "auditor", []int64{ownCustomer, careCustomer, rivalCustomer, twinOther, twinOne, twinKept, twinB, twinA}, model.KindCustomer},
 		{"/customers?staff_id={service}", "sales", nil, model.KindCustomer},
 		{"/customers?account_id={rival}", "operator", []int64{rivalCustomer}, model.KindCustomer},
 		{"/customers?department_id={salesDept}", "operator", []int64{ownCustomer}, model.KindCustomer},
