@@ -41,6 +41,7 @@ import (
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/transfer"
 	"zhiyin/service/vault"
 	"zhiyin/service/visit"
 	"zhiyin/service/webhook"
@@ -72,6 +73,7 @@ type parts struct {
 	privacy     *privacy.Service
 	profiles    *profile.Service
 	visits      *visit.Service
+	transfers   *transfer.Service
 	tags        *tag.Service
 	lifecycle   *lifecycle.Service
 	catalog     *catalog.Service
@@ -280,7 +282,15 @@ func (p *parts) capabilities(context.Context) (err error) {
 		Acquisition: p.acquisition, Groups: p.groups, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
-	return p.trade()
+	if err := p.trade(); err != nil {
+		return err
+	}
+	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
+	p.transfers.Tables(transfer.Capabilities{
+		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
+		Orders: p.catalog, Viewers: p.staff,
+	})
+	return nil
 }
 
 // callbackAddresses asks the platform, in the name of the first enabled corp, where callbacks come from.
@@ -353,6 +363,7 @@ func (p *parts) jobs() job.Deps {
 		WebhookPrune:       p.webhooks.Prune,
 		QualityCheck:       p.profiles.CheckQuality,
 		ValuePrune:         p.profiles.PruneValues,
+		TransferPrune:      p.transfers.PruneFiles,
 		VisitPrune:         p.visits.Prune,
 	}
 }
@@ -370,7 +381,7 @@ func (p *parts) faces(context.Context) error {
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
-			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Acquisition: p.acquisition, Events: p.events,
+			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Transfers: p.transfers, Acquisition: p.acquisition, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},

@@ -104,10 +104,25 @@ var calls = map[string]call{
 	"POST /customers/tags": {body: func(c *company) map[string]any {
 		return map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}, "add": []string{c.ids.Of(model.KindTag, localTag)}}
 	}},
-	"GET /tag-groups/{id}/mirrors": {kind: model.KindTagGroup, row: localGroup},
-	"PUT /tag-groups/{id}/mirror":  {kind: model.KindTagGroup, row: localGroup, want: 204, body: ofAcme(map[string]any{"wanted": true})},
-	"PUT /tags/{id}/mirror":        {kind: model.KindTag, row: localTag, want: 204, body: ofAcme(map[string]any{"wanted": true})},
-	"GET /tag-batches":             {},
+	"GET /tag-groups/{id}/mirrors":    {kind: model.KindTagGroup, row: localGroup},
+	"PUT /tag-groups/{id}/mirror":     {kind: model.KindTagGroup, row: localGroup, want: 204, body: ofAcme(map[string]any{"wanted": true})},
+	"PUT /tags/{id}/mirror":           {kind: model.KindTag, row: localTag, want: 204, body: ofAcme(map[string]any{"wanted": true})},
+	"GET /import-kinds":               {},
+	"GET /imports":                    {},
+	"POST /imports":                   {}, // a form: see requestOf
+	"GET /imports/{id}":               {kind: model.KindImport, row: importID},
+	"POST /imports/{id}/preview":      {kind: model.KindImport, row: importID, body: with(map[string]any{"mapping": []string{"name", "phone"}})},
+	"POST /imports/{id}/start":        {kind: model.KindImport, row: importID, body: with(map[string]any{"consent_basis": "会员协议", "dry": true})},
+	"POST /imports/{id}/cancel":       {kind: model.KindImport, row: importOn},
+	"GET /imports/{id}/problems":      {kind: model.KindImport, row: importID},
+	"GET /imports/{id}/problems/file": {kind: model.KindImport, row: importID},
+	"GET /export-kinds":               {},
+	"GET /exports":                    {},
+	"POST /exports":                   {body: with(map[string]any{"kind": "customers", "purpose": "回访", "format": "csv"})},
+	"GET /exports/{id}":               {kind: model.KindExport, row: exportID},
+	"POST /exports/{id}/cancel":       {kind: model.KindExport, row: exportOn},
+	"GET /exports/{id}/content":       {kind: model.KindExport, row: exportID},
+	"GET /tag-batches":                {},
 	"POST /tag-batches": {body: func(c *company) map[string]any {
 		return map[string]any{"action": "add", "tag_ids": []string{c.ids.Of(model.KindTag, localTag)}, "filter": map[string]any{"name": "王"}}
 	}},
@@ -315,6 +330,8 @@ func (c *company) requestOf(r Route, k call) request {
 	q := c.requestFor(r, k, c.ids.Of(k.kind, k.row))
 	if r.name() == "POST /media" {
 		q.body, q.header = form(c.t, map[string]string{"account_id": c.ids.Of(model.KindAccount, acme), "kind": "image"}, smallPicture())
+	} else if r.name() == "POST /imports" {
+		q.body, q.header = form(c.t, map[string]string{"kind": "customers"}, []byte("姓名,手机号\n王五,13900000001\n"))
 	} else if k.body != nil {
 		q.body = k.body(c)
 	}

@@ -84,6 +84,11 @@ const (
 	batchID
 	ruleID
 	actID
+	importID // ready to be started
+	importOn // running
+	exportID // done, of the operator
+	exportOn
+	fileID
 	ownNote  // of the administrator, about the customer of sales
 	careNote // about a customer whom sales does not see
 	rivalNote
@@ -331,7 +336,7 @@ func tagRule(id int64) *model.TagRule {
 
 func things() []any {
 	text := func(s string) *string { return &s }
-	picture, digest := smallPicture(), bytes.Repeat([]byte{7}, 32)
+	picture, digest, later := smallPicture(), bytes.Repeat([]byte{7}, 32), noon.Add(time.Hour)
 	return []any{
 		&model.ProductCategory{ID: categoryID, Number: "fruit", Name: "水果", CreatedAt: noon, UpdatedAt: noon},
 		&model.Product{ID: productID, Number: "A", Name: "苹果", CategoryID: categoryID, PriceFen: 500, Status: "on_sale", Version: 1, CreatedAt: noon, UpdatedAt: noon},
@@ -349,6 +354,17 @@ func things() []any {
 		&model.TagMirror{AccountID: acme, GroupID: localGroup, TagID: localTag, Reason: "企业微信中已删除", CreatedAt: noon, UpdatedAt: noon},
 		&model.TagGrant{CustomerID: ownCustomer, TagID: localTag, Source: "rule", SourceID: ruleID, CreatedAt: noon},
 		&model.CustomerTag{CustomerID: ownCustomer, TagID: localTag, Source: "rule", SourceID: ruleID, CreatedAt: noon},
+		&model.TransferFile{ID: fileID, Name: "a.csv", MIME: "utf-8", Size: 30, ExpiresAt: noon.Add(time.Hour), CreatedAt: noon},
+		&model.TransferPart{FileID: fileID, Content: []byte("姓名,手机号\n王五,13900000001\n")},
+		&model.ImportRun{
+			ID: importID, Kind: "customers", FileID: fileID, StaffID: operatorID, Status: "ready", Encoding: "utf-8", Delimiter: ",", Mapping: `["name","phone"]`,
+			Header: `["姓名","手机号"]`, TotalRows: 1, NextRow: 2, CreatedAt: noon, UpdatedAt: noon,
+		},
+		&model.ImportRun{ID: importOn, Kind: "customers", FileID: fileID, StaffID: operatorID, Status: "running", Mapping: "[]", Header: "[]", NextRow: 2, CreatedAt: noon, UpdatedAt: noon},
+		&model.ImportProblem{ImportID: importID, Line: 2, ColumnName: "phone", Code: "customer.bad_identity", Reason: "身份信息无效"},
+		&model.ImportProblem{ImportID: importID, Line: 3, Code: "import.nobody", Reason: "没有身份"},
+		&model.ExportRun{ID: exportID, Kind: "customers", StaffID: adminID, Purpose: "回访", Watermark: "ABC", Format: "csv", Columns: `["name"]`, Status: "done", FileID: fileID, ExpiresAt: &later, CreatedAt: noon, UpdatedAt: noon},
+		&model.ExportRun{ID: exportOn, Kind: "orders", StaffID: operatorID, Purpose: "回访", Watermark: "ABD", Format: "xlsx", Columns: `["number"]`, Status: "running", CreatedAt: noon, UpdatedAt: noon},
 		tagBatch(batchID), tagBatch(second), tagRule(ruleID), tagRule(second),
 		&model.TagRuleAct{ID: actID, RuleID: ruleID, CustomerID: ownCustomer, Act: "give", Why: "product_view", At: noon},
 		&model.TagRuleAct{ID: second, RuleID: ruleID, CustomerID: careCustomer, Act: "give", Why: "time", At: noon},

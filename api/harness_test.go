@@ -43,6 +43,7 @@ import (
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/transfer"
 	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/visit"
 	"zhiyin/service/webhook"
@@ -133,9 +134,13 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
 	}
+	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
+	transfers.Tables(transfer.Capabilities{
+		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff,
+	})
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Segments: segments, Events: r.events,
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 		},

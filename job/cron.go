@@ -52,6 +52,7 @@ type Deps struct {
 	QualityCheck       func(ctx context.Context) error
 	ValuePrune         func(ctx context.Context) error
 	VisitPrune         func(ctx context.Context) error
+	TransferPrune      func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -117,6 +118,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "profile.value_prune", Schedule: "43 4 * * *", Max: 30 * time.Minute, Run: d.ValuePrune,
 			Zh: "清理已删除的自定义字段的值", En: "deletes the values of custom fields that have ended",
+		}, {
+			Name: "transfer.prune", Schedule: "7 * * * *", Max: 10 * time.Minute, Run: d.TransferPrune,
+			Zh: "删除过期的导入导出文件", En: "deletes files of imports and exports whose time is over",
 		}, {
 			Name: "visit.prune", Schedule: "27 * * * *", Max: 10 * time.Minute, Run: d.VisitPrune,
 			Zh: "清理小程序的过期登录", En: "deletes visits of the mini-program that have ended",

@@ -60,10 +60,19 @@ const KindLifecycleRun Kind = 80
 const (
 	KindMerge Kind = iota + 90
 	KindMergeReview
-	// The kinds of what tags customers by itself.
-	KindTagBatch Kind = iota + 80
+)
+
+// The kinds of what tags customers by itself.
+const (
+	KindTagBatch Kind = iota + 82
 	KindTagRule
 	KindTagRuleAct
+)
+
+// The kinds of tables that come in and go out.
+const (
+	KindImport Kind = iota + 100
+	KindExport
 )
 
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row

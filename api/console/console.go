@@ -23,6 +23,7 @@ import (
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/transfer"
 	"zhiyin/service/webhook"
 	"zhiyin/service/work"
 )
@@ -34,6 +35,7 @@ type Handlers struct {
 	Accounts    *account.Service
 	Staff       *staff.Service
 	Customers   *customer.Service
+	Transfers   *transfer.Service
 	Lifecycle   *lifecycle.Service
 	Segments    *segment.Service
 	Events      *event.Log

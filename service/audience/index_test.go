@@ -40,7 +40,7 @@ func TestEveryField(t *testing.T) {
 	x, _ := h.index()
 	w := wish{h.rnd}
 	not := map[string]bool{"name": true, "corp_name": true, "custom": true, "first_seen_day": true, "order.pieces": true}
-	for _, field := range segment.Fields() {
+	for _, field := range segment.Registry() {
 		answered := 0
 		for range 16 {
 			c := w.condition(field)

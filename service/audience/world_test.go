@@ -344,7 +344,7 @@ func (w wish) rule(depth int) map[string]any {
 		}
 	}
 	for {
-		if c := w.condition(pick(w.Rand, segment.Fields())); c != nil {
+		if c := w.condition(pick(w.Rand, segment.Registry())); c != nil {
 			return c
 		}
 	}

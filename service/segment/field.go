@@ -219,6 +219,9 @@ func (s *Service) Fields(ctx context.Context) ([]Field, error) {
 	return out, nil
 }
 
+// Registry lists what rules can ask about, as it is written down here: without what this house has to choose from.
+func Registry() []Field { return fields }
+
 // fieldOf finds the entry behind a condition's field, and what it is about.
 func fieldOf(name string) (f *Field, about string) {
 	for i := range fields {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -297,4 +298,44 @@ func encode(list []string) string {
 func decodeList(s string) (list []string) {
 	_ = json.Unmarshal([]byte(s), &list) // we wrote it
 	return list
+}
+
+// ProblemsFile is a CSV file of all that was wrong with an import's rows and was kept. Close it.
+func (s *Service) ProblemsFile(ctx context.Context, id int64) (f *os.File, err error) {
+	if _, err := s.ImportRun(ctx, id); err != nil {
+		return nil, err
+	}
+	if f, err = scratch(); err != nil {
+		return nil, err
+	}
+	if err := s.writeProblems(ctx, id, f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return f, err
+}
+
+func (s *Service) writeProblems(ctx context.Context, id int64, f *os.File) error {
+	out, err := newTextTable(f)
+	if err != nil {
+		return err
+	}
+	if err := out.row([]string{"行号", "列", "代码", "原因"}); err != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		page, err := s.Problems(ctx, id, after, 500)
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			if err := out.row([]string{cell(p.Line), p.ColumnName, p.Code, p.Reason}); err != nil {
+				return err
+			}
+			after = p.ID
+		}
+		if len(page) < 500 {
+			return out.finish()
+		}
+	}
 }

@@ -1,0 +1,177 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"zhiyin/model"
+	"zhiyin/service/transfer"
+)
+
+// ListExportKinds lists what can be taken out.
+func (h *Handlers) ListExportKinds(ctx context.Context, _ *struct{}) (*Page[TableKind], error) {
+	var items []TableKind
+	for _, e := range h.Transfers.Exports() {
+		columns, err := e.Columns(ctx)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, TableKind{e.Kind, e.Zh, e.En, columnsOf(columns)})
+	}
+	return whole(items), nil
+}
+
+// Export is a table on its way out.
+type Export struct {
+	ID         string     `json:"id"`
+	Kind       string     `json:"kind"`
+	StaffID    string     `json:"staff_id"`
+	Purpose    string     `json:"purpose"`
+	Format     string     `json:"format" enum:"csv,xlsx"`
+	Columns    []string   `json:"columns" nullable:"false"`
+	Status     string     `json:"status" enum:"running,done,failed,cancelled"`
+	Watermark  string     `json:"watermark" doc:"stands in every row"`
+	RowCap     int64      `json:"row_cap"`
+	Written    int64      `json:"written" doc:"rows so far"`
+	Capped     bool       `json:"capped" doc:"there was more"`
+	Downloads  int64      `json:"downloads"`
+	Error      string     `json:"error,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty" doc:"when the file is deleted"`
+	CreatedAt  time.Time  `json:"created_at"`
+}
+
+func (h *Handlers) exportRun(r *model.ExportRun) Export {
+	return Export{
+		ID: h.IDs.Of(model.KindExport, r.ID), Kind: r.Kind, StaffID: h.IDs.Of(model.KindStaff, r.StaffID), Purpose: r.Purpose, Format: r.Format,
+		Columns: storedTexts(r.Columns), Status: r.Status, Watermark: r.Watermark, RowCap: r.RowCap, Written: r.Written, Capped: r.Capped, Downloads: r.Downloads,
+		Error: r.Error, FinishedAt: r.FinishedAt, ExpiresAt: r.ExpiresAt, CreatedAt: r.CreatedAt,
+	}
+}
+
+// ListExports lists exports from the newest.
+func (h *Handlers) ListExports(ctx context.Context, in *PageQuery) (*Page[Export], error) {
+	r := h.reader()
+	after := r.after(listExport, in.Cursor)
+	if r.err != nil {
+		return nil, r.err
+	}
+	rows, err := h.Transfers.ExportRuns(ctx, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	var items []Export
+	for i := range rows {
+		items = append(items, h.exportRun(&rows[i]))
+	}
+	return newPage(h, listExport, items, lastOf(rows, in.Limit, func(m model.ExportRun) int64 { return m.ID }))
+}
+
+// StartExportInput says what somebody wants to have, and what for.
+type StartExportInput struct {
+	Body struct {
+		Kind     string         `json:"kind" enum:"customers,orders"`
+		Purpose  string         `json:"purpose" minLength:"1" maxLength:"200" doc:"what it is for"`
+		Format   string         `json:"format,omitempty" enum:"csv,xlsx" default:"xlsx"`
+		Columns  []string       `json:"columns,omitempty" maxItems:"100" doc:"keys in their order; absent: all"`
+		RowCap   int64          `json:"row_cap,omitempty" minimum:"1" doc:"absent: as many as allowed"`
+		Customer CustomerExport `json:"customers,omitempty" doc:"which customers"`
+		Order    OrderExport    `json:"orders,omitempty" doc:"which orders"`
+	}
+}
+
+// CustomerExport selects customers.
+type CustomerExport struct {
+	StaffIDs  []string   `json:"staff_ids,omitempty" maxItems:"100"`
+	TagIDs    []string   `json:"tag_ids,omitempty" maxItems:"100"`
+	AddedFrom *time.Time `json:"added_from,omitempty"`
+	AddedTo   *time.Time `json:"added_to,omitempty"`
+}
+
+// OrderExport selects orders.
+type OrderExport struct {
+	Shop       string     `json:"shop,omitempty" maxLength:"64"`
+	Status     string     `json:"status,omitempty" enum:"placed,paid,shipped,completed,cancelled"`
+	PlacedFrom *time.Time `json:"placed_from,omitempty"`
+	PlacedTo   *time.Time `json:"placed_to,omitempty"`
+}
+
+// StartExport has a table written to a file, of what the person may see.
+func (h *Handlers) StartExport(ctx context.Context, in *StartExportInput) (*One[Export], error) {
+	filter, err := h.exportFilter(in)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	run, err := h.Transfers.StartExport(ctx, ViewerOf(ctx).StaffID, transfer.ExportInput{
+		Kind: b.Kind, Purpose: b.Purpose, Format: b.Format, Filter: filter, Columns: b.Columns, RowCap: b.RowCap,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return one(h.exportRun(run)), nil
+}
+
+func (h *Handlers) exportFilter(in *StartExportInput) ([]byte, error) {
+	if in.Body.Kind == "orders" {
+		o := in.Body.Order
+		return json.Marshal(transfer.OrderFilter{Shop: o.Shop, Status: o.Status, PlacedFrom: o.PlacedFrom, PlacedTo: o.PlacedTo})
+	}
+	c := in.Body.Customer
+	f := transfer.CustomerFilter{AddedFrom: c.AddedFrom, AddedTo: c.AddedTo}
+	r := h.reader()
+	for _, id := range c.StaffIDs {
+		f.StaffIDs = append(f.StaffIDs, r.row(model.KindStaff, id))
+	}
+	for _, id := range c.TagIDs {
+		f.TagIDs = append(f.TagIDs, r.row(model.KindTag, id))
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return json.Marshal(f)
+}
+
+// GetExport tells how an export stands.
+func (h *Handlers) GetExport(ctx context.Context, in *IDPath) (*One[Export], error) {
+	id, err := h.IDs.Row(model.KindExport, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	run, err := h.Transfers.ExportRun(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return one(h.exportRun(run)), nil
+}
+
+// CancelExport stops an export.
+func (h *Handlers) CancelExport(ctx context.Context, in *IDPath) (*One[Export], error) {
+	id, err := h.IDs.Row(model.KindExport, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	run, err := h.Transfers.CancelExport(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return one(h.exportRun(run)), nil
+}
+
+// DownloadExport gives the file to whoever asked for it, while there is one.
+func (h *Handlers) DownloadExport(ctx context.Context, in *IDPath) (*FileAnswer, error) {
+	id, err := h.IDs.Row(model.KindExport, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	file, run, err := h.Transfers.Download(ctx, ViewerOf(ctx).StaffID, id)
+	if err != nil {
+		return nil, err
+	}
+	kind := "text/csv; charset=utf-8"
+	if run.Format == transfer.XLSX {
+		kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	}
+	return attached(kind, transfer.FileName(run), file), nil
+}
