@@ -14,10 +14,13 @@ func (w *world) writeLifecycles(s *sheet, d *dice) {
 		s.int(id, int64(i))
 		s.text(stage)
 		s.time(since)
+		s.int(1) // this is their first stage
 		recency, frequency, monetary := w.scores(t)
 		score := (recency + frequency + monetary) * 60
 		s.int(recency, frequency, monetary, score)
 		s.text(grade(score))
+		s.int(0)
+		s.text("low")
 		alive, expected := int64(-1), int64(-1)
 		if t.orders > 0 {
 			alive = 10_000 * recency / 6

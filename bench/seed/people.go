@@ -24,7 +24,7 @@ func (w *world) tables() []table {
 		{"identity", "id, customer_id, kind, scope, value, source, confidence, created_at", 3 * n / 2, w.writeIdentities},
 		{"relation", "id, account_id, staff_id, customer_id, external_userid, remark, description, remark_corp_name, add_way, state, oper_userid, channel_code_id, status, added_at, lost_at, seen_run_id, remark_state, description_state, remark_error, created_at, updated_at", n + n/10, w.writeRelations},
 		{"customer", "id, name, avatar, gender, type, corp_name, city, birth_md, minor, merged_into, first_source, first_seen_at, created_at, updated_at", n, w.writeCustomers},
-		{"customer_lifecycle", "id, customer_id, stage, stage_since, recency, frequency, monetary, value_score, value_grade, alive_bp, expected_fen, computed_at", n, w.writeLifecycles},
+		{"customer_lifecycle", "id, customer_id, stage, stage_since, stage_changes, recency, frequency, monetary, value_score, value_grade, risk_score, risk_grade, alive_bp, expected_fen, computed_at", n, w.writeLifecycles},
 		{"customer_trade", "id, customer_id, orders, paid_fen, refunded_fen, first_paid_at, last_paid_at, updated_at", n / 2, w.writeTrades},
 		{"group_member", "id, group_id, userid, kind, staff_id, customer_id, name, nickname, join_scene, invited_by, state, joined_at, left_at, quit_scene, created_at, updated_at", n / 5, w.writeMembers},
 		{"refund", "id, number, order_number, order_id, customer_id, line, status, amount_fen, refunded_at, version, created_at, updated_at", w.Orders / 20, w.writeRefunds},
