@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS customer (
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
     KEY ix_customer_first_seen_at_id (first_seen_at, id),
-    KEY ix_customer_name (name)
+    KEY ix_customer_name (name),
+    KEY ix_customer_birth_md (birth_md)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS identity (
@@ -67,7 +68,9 @@ CREATE TABLE IF NOT EXISTS relation (
     KEY ix_relation_customer_id (customer_id),
     KEY ix_relation_account_id_external_userid (account_id, external_userid),
     KEY ix_relation_staff_id_status_added_at (staff_id, status, added_at),
-    KEY ix_relation_channel_code_id_added_at (channel_code_id, added_at)
+    KEY ix_relation_channel_code_id_added_at (channel_code_id, added_at),
+    KEY ix_relation_added_at (added_at),
+    KEY ix_relation_lost_at (lost_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS tag_group (

@@ -42,5 +42,7 @@ CREATE TABLE IF NOT EXISTS group_member (
     PRIMARY KEY (id),
     UNIQUE KEY uq_group_member_group_id_userid_joined_at (group_id, userid, joined_at),
     KEY ix_group_member_customer_id (customer_id),
-    KEY ix_group_member_userid (userid)
+    KEY ix_group_member_userid (userid),
+    KEY ix_group_member_joined_at (joined_at),
+    KEY ix_group_member_left_at (left_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

@@ -113,5 +113,6 @@ CREATE TABLE IF NOT EXISTS customer_trade (
     UNIQUE KEY uq_customer_trade_customer_id (customer_id),
     KEY ix_customer_trade_orders_customer_id (orders, customer_id),
     KEY ix_customer_trade_paid_fen_customer_id (paid_fen, customer_id),
-    KEY ix_customer_trade_last_paid_at_customer_id (last_paid_at, customer_id)
+    KEY ix_customer_trade_last_paid_at_customer_id (last_paid_at, customer_id),
+    KEY ix_customer_trade_first_paid_at (first_paid_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

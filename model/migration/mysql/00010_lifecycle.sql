@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS customer_lifecycle (
     KEY ix_customer_lifecycle_stage_customer_id (stage, customer_id),
     KEY ix_customer_lifecycle_value_score_customer_id (value_score, customer_id),
     KEY ix_customer_lifecycle_expected_fen_customer_id (expected_fen, customer_id),
-    KEY ix_customer_lifecycle_recency_frequency_monetary (recency, frequency, monetary)
+    KEY ix_customer_lifecycle_recency_frequency_monetary (recency, frequency, monetary),
+    KEY ix_customer_lifecycle_stage_since (stage_since)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS stage_change (

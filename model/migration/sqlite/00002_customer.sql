@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS customer (
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
+CREATE INDEX IF NOT EXISTS ix_customer_birth_md ON customer (birth_md);
 CREATE INDEX IF NOT EXISTS ix_customer_first_seen_at_id ON customer (first_seen_at, id);
 CREATE INDEX IF NOT EXISTS ix_customer_name ON customer (name);
 
@@ -61,6 +62,8 @@ CREATE TABLE IF NOT EXISTS relation (
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
+CREATE INDEX IF NOT EXISTS ix_relation_lost_at ON relation (lost_at);
+CREATE INDEX IF NOT EXISTS ix_relation_added_at ON relation (added_at);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_relation_staff_id_external_userid ON relation (staff_id, external_userid);
 CREATE INDEX IF NOT EXISTS ix_relation_customer_id ON relation (customer_id);
 CREATE INDEX IF NOT EXISTS ix_relation_account_id_external_userid ON relation (account_id, external_userid);

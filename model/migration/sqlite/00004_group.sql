@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS group_member (
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
+CREATE INDEX IF NOT EXISTS ix_group_member_left_at ON group_member (left_at);
+CREATE INDEX IF NOT EXISTS ix_group_member_joined_at ON group_member (joined_at);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_group_member_group_id_userid_joined_at ON group_member (group_id, userid, joined_at);
 CREATE INDEX IF NOT EXISTS ix_group_member_customer_id ON group_member (customer_id);
 CREATE INDEX IF NOT EXISTS ix_group_member_userid ON group_member (userid);

@@ -105,6 +105,7 @@ CREATE TABLE IF NOT EXISTS customer_trade (
     last_paid_at DATETIME,
     updated_at DATETIME NOT NULL
 );
+CREATE INDEX IF NOT EXISTS ix_customer_trade_first_paid_at ON customer_trade (first_paid_at);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_customer_trade_customer_id ON customer_trade (customer_id);
 CREATE INDEX IF NOT EXISTS ix_customer_trade_orders_customer_id ON customer_trade (orders, customer_id);
 CREATE INDEX IF NOT EXISTS ix_customer_trade_paid_fen_customer_id ON customer_trade (paid_fen, customer_id);

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS customer_lifecycle (
     expected_fen INTEGER NOT NULL,
     computed_at DATETIME NOT NULL
 );
+CREATE INDEX IF NOT EXISTS ix_customer_lifecycle_stage_since ON customer_lifecycle (stage_since);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_customer_lifecycle_customer_id ON customer_lifecycle (customer_id);
 CREATE INDEX IF NOT EXISTS ix_customer_lifecycle_stage_customer_id ON customer_lifecycle (stage, customer_id);
 CREATE INDEX IF NOT EXISTS ix_customer_lifecycle_value_score_customer_id ON customer_lifecycle (value_score, customer_id);
