@@ -202,5 +202,5 @@ func furnish(ctx context.Context, console *caller) error {
 			return err
 		}
 	}
-	return nil
+	return tell(ctx, console)
 }
