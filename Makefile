@@ -10,7 +10,7 @@ help: ## what can be made
 
 # timetzdata: business days need a time zone database, which small machines and images lack.
 build: ## bin/zhiyin, a static binary
-	CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$(VERSION)" -o bin/zhiyin .
+	CGO_ENABLED=0 go build -trimpath -tags timetzdata,nomsgpack -ldflags "-s -w -X main.version=$(VERSION)" -o bin/zhiyin .
 
 demo: build ## the server, the platform simulator and a believable company, with nothing to install
 	@bin/zhiyin demo

@@ -36,7 +36,7 @@ func TestColdStart(t *testing.T) {
 // TestBinaryIsSmall builds the binary as make does.
 func TestBinaryIsSmall(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "zhiyin")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "timetzdata", "-ldflags", "-s -w", "-o", path, ".")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "timetzdata,nomsgpack", "-ldflags", "-s -w", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

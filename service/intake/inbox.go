@@ -61,7 +61,7 @@ func (s *Service) Receive(ctx context.Context, acct *model.Account, message []by
 
 // store is the group commit's write: one statement, so it needs no transaction around it.
 func (s *Service) store(db *gorm.DB, batch []arrival) ([]struct{}, error) {
-	added, err := insertArrivals(db, batch)
+	added, err := s.inserts.insertArrivals(db, batch)
 	if err != nil {
 		return nil, err
 	}

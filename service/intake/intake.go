@@ -119,6 +119,7 @@ type Service struct {
 	metrics     *metrics
 
 	commit  *model.GroupCommit[arrival, struct{}]
+	inserts inserts
 	arrived chan struct{} // wakes the pump
 }
 

@@ -2,9 +2,11 @@ package intake
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -13,30 +15,52 @@ import (
 	"zhiyin/model"
 )
 
-// insertArrivals is one statement for all, written by hand: through GORM's reflection it would cost
-// more than the database does. It tells how many rows were not there before.
-func insertArrivals(db *gorm.DB, batch []arrival) (added int, err error) {
-	// In one order everywhere, so that two replicas with the same messages don't lock each other.
-	slices.SortFunc(batch, func(a, b arrival) int { return bytes.Compare(a.digest[:], b.digest[:]) })
-	const row = "(?,?,?,?,?,?,'new','',?,0,NULL)"
-	var q strings.Builder
-	q.Grow(256 + len(batch)*(len(row)+1))
-	q.WriteString("INSERT INTO inbox (account_id,digest,kind,body,stale,lane,state,error,received_at,replays,finished_at) VALUES ")
-	args := make([]any, 0, 7*len(batch))
-	for i, a := range batch {
-		if i > 0 {
-			q.WriteByte(',')
-		}
-		q.WriteString(row)
-		args = append(args, a.accountID, a.digest[:], a.kind, a.body, a.stale, a.lane, a.at)
+// inserts are prepared INSERTs by how many rows they take: the database reads such a statement once, and bodies need
+// no quoting. Written by hand, because through GORM's reflection they would cost more than the database does.
+type inserts struct {
+	mu     sync.Mutex
+	byRows map[int]*sql.Stmt
+}
+
+func (p *inserts) of(db *gorm.DB, rows int) (*sql.Stmt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.byRows[rows]; known != nil {
+		return known, nil
 	}
+	const row = "(?,?,?,?,?,?,'new','',?,0,NULL)"
+	q := "INSERT INTO inbox (account_id,digest,kind,body,stale,lane,state,error,received_at,replays,finished_at) VALUES " +
+		strings.TrimSuffix(strings.Repeat(row+",", rows), ",")
 	if model.IsSQLite(db) {
-		q.WriteString(" ON CONFLICT DO NOTHING")
+		q += " ON CONFLICT DO NOTHING"
 	} else {
 		// INSERT IGNORE would also let pass what does not fit a column.
-		q.WriteString(" ON DUPLICATE KEY UPDATE id=id")
+		q += " ON DUPLICATE KEY UPDATE id=id"
 	}
-	res, err := db.Statement.ConnPool.ExecContext(db.Statement.Context, q.String(), args...)
+	s, err := db.Statement.ConnPool.PrepareContext(db.Statement.Context, q)
+	if err != nil {
+		return nil, err
+	}
+	if p.byRows == nil {
+		p.byRows = map[int]*sql.Stmt{}
+	}
+	p.byRows[rows] = s
+	return s, nil
+}
+
+// insertArrivals is one statement for all. It tells how many rows were not there before.
+func (p *inserts) insertArrivals(db *gorm.DB, batch []arrival) (added int, err error) {
+	// In one order everywhere, so that two replicas with the same messages don't lock each other.
+	slices.SortFunc(batch, func(a, b arrival) int { return bytes.Compare(a.digest[:], b.digest[:]) })
+	insert, err := p.of(db, len(batch))
+	if err != nil {
+		return 0, err
+	}
+	args := make([]any, 0, 7*len(batch))
+	for _, a := range batch {
+		args = append(args, a.accountID, a.digest[:], a.kind, a.body, a.stale, a.lane, a.at)
+	}
+	res, err := insert.ExecContext(db.Statement.Context, args...)
 	if err != nil {
 		return 0, err
 	}
