@@ -29,7 +29,7 @@ func live(t *testing.T, dir string, env []string) (*process, *words) {
 	t.Helper()
 	said := &words{}
 	p := run(t, dir, said, env, "demo", "--per-minute", "240")
-	eventually(t, 120*time.Second, "life goes on in the demo", func() bool {
+	eventually(t, 120*time.Second*min(slack, 3), "life goes on in the demo", func() bool {
 		if p.over() {
 			t.Fatalf("the demo ended:\n%s", said)
 		}

@@ -176,7 +176,7 @@ func TestF21_RateLimitMidSync(t *testing.T) {
 	limit(0) // none
 	h.sim.post("/act/add", object{"userid": "staff0001"}, nil)
 	h.settledBut(20*time.Second, "intake.sync") // other APIs go on
-	if end := h.syncEnd(run.ID, 120*time.Second); end.Failed != 0 {
+	if end := h.syncEnd(run.ID, 240*time.Second); end.Failed != 0 {
 		t.Errorf("the run says %+v", end)
 	}
 	first, refused := limited()

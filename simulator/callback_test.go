@@ -39,7 +39,7 @@ func TestCallbackIsSealedInBothFormats(t *testing.T) {
 
 func TestThreeTriesWithFreshNonce(t *testing.T) {
 	b := newBench(t, Options{})
-	b.ctl("PUT", "/_sim/config", m{"callback": m{"tries_ms": []int{0, 40, 120}}})
+	b.ctl("PUT", "/_sim/config", m{"callback": m{"tries_ms": []int{0, 200, 600}}})
 	b.staff("ann")
 	l := b.listen("xml")
 	l.answer = func(n int) int { return []int{500, 302, 200}[n] }
@@ -56,10 +56,10 @@ func TestThreeTriesWithFreshNonce(t *testing.T) {
 			}
 		}
 	}
-	if d := got[1].At.Sub(got[0].At); d < 35*time.Millisecond {
+	if d := got[1].At.Sub(got[0].At); d < 100*time.Millisecond {
 		t.Errorf("second try after %v", d)
 	}
-	if d := got[2].At.Sub(got[0].At); d < 115*time.Millisecond {
+	if d := got[2].At.Sub(got[0].At); d < 400*time.Millisecond {
 		t.Errorf("third try after %v", d)
 	}
 	d := dig(b.ctl("GET", "/_sim/callbacks", nil), "deliveries", 0).(m)
