@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"zhiyin/api/problem"
 	"zhiyin/model"
 	"zhiyin/service/customer"
 )
@@ -83,11 +82,7 @@ func (h *Handlers) customerFilter(ctx context.Context, in *ListCustomersInput) (
 		AccountID: r.optional(model.KindAccount, in.AccountID), StaffIDs: r.all(model.KindStaff, in.StaffID),
 		TagIDs: r.all(model.KindTag, in.TagID), ChannelCodeID: r.optional(model.KindChannelCode, in.ChannelCodeID),
 	}
-	for name, at := range map[string]time.Time{"query.added_from": in.AddedFrom, "query.added_to": in.AddedTo} {
-		if !at.IsZero() && at.Year() < 1970 { // some databases know no year 0
-			r.fail(problem.ErrInvalid.With(name, "1970 年以后 / from 1970 on"))
-		}
-	}
+	r.moments(map[string]time.Time{"query.added_from": in.AddedFrom, "query.added_to": in.AddedTo})
 	department := r.optional(model.KindDepartment, in.DepartmentID)
 	if r.err != nil || department == 0 {
 		return f, r.err
@@ -188,6 +183,7 @@ type TimelineInput struct {
 func (h *Handlers) CustomerTimeline(ctx context.Context, in *TimelineInput) (*Page[Event], error) {
 	r := h.reader()
 	id, after := r.row(model.KindCustomer, in.ID), r.text(listEvent, in.Cursor)
+	r.moments(map[string]time.Time{"query.from": in.From, "query.to": in.To})
 	if r.err != nil {
 		return nil, r.err
 	}

@@ -25,8 +25,9 @@ func (h *Handlers) GetCustomer(ctx context.Context, in *GetCustomerInput) (*One[
 	if in.AsOf.IsZero() {
 		return h.presentCustomer(ctx, id)
 	}
-	if in.AsOf.Year() < 1970 || in.AsOf.Year() > 9999 { // some databases know no others
-		return nil, problem.ErrInvalid.With("query.as_of", "1970 年以后 / from 1970 on")
+	r := h.reader()
+	if r.moments(map[string]time.Time{"query.as_of": in.AsOf}); r.err != nil {
+		return nil, r.err
 	}
 	p, err := h.Customers.AsOf(ctx, ViewerOf(ctx), id, in.AsOf)
 	if err != nil {

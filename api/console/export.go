@@ -114,13 +114,17 @@ func (h *Handlers) StartExport(ctx context.Context, in *StartExportInput) (*One[
 }
 
 func (h *Handlers) exportFilter(in *StartExportInput) ([]byte, error) {
+	r := h.reader()
 	if in.Body.Kind == "orders" {
 		o := in.Body.Order
+		if r.moments(given(map[string]*time.Time{"body.orders.placed_from": o.PlacedFrom, "body.orders.placed_to": o.PlacedTo})); r.err != nil {
+			return nil, r.err
+		}
 		return json.Marshal(transfer.OrderFilter{Shop: o.Shop, Status: o.Status, PlacedFrom: o.PlacedFrom, PlacedTo: o.PlacedTo})
 	}
 	c := in.Body.Customer
 	f := transfer.CustomerFilter{AddedFrom: c.AddedFrom, AddedTo: c.AddedTo}
-	r := h.reader()
+	r.moments(given(map[string]*time.Time{"body.customers.added_from": c.AddedFrom, "body.customers.added_to": c.AddedTo}))
 	for _, id := range c.StaffIDs {
 		f.StaffIDs = append(f.StaffIDs, r.row(model.KindStaff, id))
 	}
@@ -131,6 +135,17 @@ func (h *Handlers) exportFilter(in *StartExportInput) ([]byte, error) {
 		return nil, r.err
 	}
 	return json.Marshal(f)
+}
+
+// given leaves out times that are absent.
+func given(named map[string]*time.Time) map[string]time.Time {
+	there := map[string]time.Time{}
+	for name, at := range named {
+		if at != nil {
+			there[name] = *at
+		}
+	}
+	return there
 }
 
 // GetExport tells how an export stands.

@@ -122,6 +122,10 @@ type Entry struct {
 
 // ListConsents tells how a customer stood to every purpose at a time, with all they have ever said.
 func (h *Handlers) ListConsents(ctx context.Context, in *ListConsentsInput) (*One[Consents], error) {
+	r := h.reader()
+	if r.moments(map[string]time.Time{"query.at": in.At}); r.err != nil {
+		return nil, r.err
+	}
 	id, err := h.seen(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,11 @@
 package console
 
-import "zhiyin/model"
+import (
+	"time"
+
+	"zhiyin/api/problem"
+	"zhiyin/model"
+)
 
 // reader reads several public ids and a cursor, and remembers the first that names nothing.
 type reader struct {
@@ -37,6 +42,15 @@ func (r *reader) all(kind model.Kind, ids []string) []int64 {
 		rows = append(rows, r.row(kind, id))
 	}
 	return rows
+}
+
+// moments refuses times that some databases don't know; absent ones are fine.
+func (r *reader) moments(named map[string]time.Time) {
+	for name, at := range named {
+		if !at.IsZero() && (at.Year() < 1970 || at.Year() > 9999) {
+			r.fail(problem.ErrInvalid.With(name, "1970 年以后 / from 1970 on"))
+		}
+	}
 }
 
 // after reads the cursor of a list whose place is the last row of the page before.

@@ -75,18 +75,25 @@ func (c *cache) forget() {
 	c.retryAt = time.Time{}
 }
 
-func (c *cache) get(ctx context.Context) (*book, error) {
+// look tells what is kept, and whether that is good enough without asking the database.
+func (c *cache) look() (kept *book, generation uint64, good bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := c.now()
-	kept, generation := c.kept, c.generation
-	usable := kept.within(usableFor, now)
-	good := !c.stale && kept.within(freshFor, now) || usable && now.Before(c.retryAt)
-	c.mu.Unlock()
+	good = !c.stale && c.kept.within(freshFor, now) || c.kept.within(usableFor, now) && now.Before(c.retryAt)
+	return c.kept, c.generation, good
+}
+
+func (c *cache) get(ctx context.Context) (*book, error) {
+	kept, generation, good := c.look()
 	if good {
 		return kept, nil
 	}
 	// The generation is the key: who asks after a write never joins a reading from before it.
 	flight := c.flights.DoChan(strconv.FormatUint(generation, 10), func() (any, error) {
+		if kept, _, good := c.look(); good { // the flight that this caller missed has landed
+			return kept, nil
+		}
 		return c.reload(ctx, generation)
 	})
 	var err error
@@ -99,7 +106,7 @@ func (c *cache) get(ctx context.Context) (*book, error) {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if usable {
+	if kept.within(usableFor, c.now()) {
 		return kept, nil
 	}
 	return nil, fmt.Errorf("read accounts: %w", err)
