@@ -57,7 +57,8 @@ func (p *inserts) insertArrivals(db *gorm.DB, batch []arrival) (added int, err e
 		return 0, err
 	}
 	args := make([]any, 0, 7*len(batch))
-	for _, a := range batch {
+	for i := range batch {
+		a := &batch[i]
 		args = append(args, a.accountID, a.digest[:], a.kind, a.body, a.stale, a.lane, a.at)
 	}
 	res, err := insert.ExecContext(db.Statement.Context, args...)
