@@ -25,6 +25,7 @@ var layers = [][]string{
 	{"tag"},
 	{"autotag"},
 	{"lifecycle"},
+	{"outreach"},
 	{"acquisition", "group"},
 	{"transfer"},
 	{"intake"},
