@@ -75,6 +75,12 @@ const (
 	KindExport
 )
 
+// KindDelivery is one message to one customer, KindDeliveryCall one call of a platform.
+const (
+	KindDelivery Kind = iota + 120
+	KindDeliveryCall
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -17,6 +17,7 @@ func Rows() []any {
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},
 		&CustomerGroup{}, &GroupMember{},
+		&Delivery{}, &DeliveryLane{}, &DeliveryTally{}, &DeliveryClaim{}, &DeliveryCall{}, &DeliveryPause{}, &DeliveryPlan{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}

@@ -42,6 +42,7 @@ var owned = []Mover{
 	table[model.Task]{name: "task"},
 	table[model.IDConversion]{name: "id_conversion"},
 	table[model.CustomerNote]{name: "customer_note"},
+	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
 	table[model.CustomerTouch]{name: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
 }
 
@@ -80,6 +81,11 @@ func joinTag(stays *model.CustomerTag, goes model.CustomerTag) {
 		stays.ExpiresAt, stays.Source, stays.SourceID = end, goes.Source, goes.SourceID
 	}
 	stays.CreatedAt = *earlier(&stays.CreatedAt, &goes.CreatedAt)
+}
+
+// sameIntent: of two messages with one intent, the one who stays has got theirs.
+func sameIntent(r *model.Delivery) string {
+	return r.Source + "|" + number(r.SourceID) + "|" + r.Step + "|" + number(r.GroupID) + "|" + r.Occurrence
 }
 
 func number(id int64) string { return strconv.FormatInt(id, 10) }

@@ -1,0 +1,97 @@
+// Package outreach 触达 owns the delivery ledger: one row for every message that anybody intends for a customer, written before anything
+// leaves, and what became of it. Around the ledger it has the sender: it claims what is due, asks the governor, hands calls to the
+// channels, and settles their outcomes. Whatever process dies at whatever moment, a delivery is sent once, or it is said to be in doubt.
+package outreach
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"gorm.io/gorm"
+
+	"zhiyin/service/clock"
+	"zhiyin/service/outreach/governor"
+)
+
+// Governor is the arbiter as the ledger meets it; *governor.Governor is one.
+type Governor interface {
+	// RuleTx answers every ask, in order, and reserves what it allows.
+	RuleTx(tx *gorm.DB, asks []governor.Ask) ([]governor.Ruling, error)
+	// ReturnTx gives back reservations of what did not leave after all.
+	ReturnTx(tx *gorm.DB, did []governor.Reservation) error
+}
+
+// Contents tells what messages say, for the governor not to let the same through twice.
+type Contents interface {
+	// HashesTx gives a hash of each message's content by its row; one that is missing is not compared.
+	HashesTx(tx *gorm.DB, messageIDs []int64) (map[int64][32]byte, error)
+}
+
+// Deps is what a Service needs.
+type Deps struct {
+	DB       *gorm.DB
+	Now      clock.Clock
+	Governor Governor
+	Contents Contents // nil: contents are not compared
+	// Redis is where processes share rates; nil or away: each process keeps to a share of its own.
+	Redis     redis.UniversalClient
+	KeyPrefix string
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer // nil: none
+}
+
+// Service owns the ledger. Safe for concurrent use.
+type Service struct {
+	Deps
+
+	mu       sync.Mutex
+	channels map[string]Channel
+	laneIDs  map[string]int64 // of committed lanes, by what they have alike
+
+	token string        // of this process
+	wake  chan struct{} // something may be due
+}
+
+// New puts the capability together. Register its channels before it runs.
+func New(d Deps) *Service {
+	if d.Logger == nil {
+		d.Logger = slog.Default()
+	}
+	return &Service{Deps: d, channels: map[string]Channel{}, laneIDs: map[string]int64{}, token: newToken(), wake: make(chan struct{}, 1)}
+}
+
+// Register adds a channel, or puts another in the place of one of the same name. Call it while parts are put together.
+func (s *Service) Register(c Channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.channels[c.Describe().Name] = c
+}
+
+// Channel finds a channel by its name.
+func (s *Service) Channel(name string) (Channel, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.channels[name]
+	return c, ok
+}
+
+func newToken() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// now is the time to the millisecond, as rows keep it.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
