@@ -243,19 +243,20 @@ var calls = map[string]call{
 	"POST /sync-runs": {body: func(c *company) map[string]any {
 		return map[string]any{"account_id": c.ids.Of(model.KindAccount, rival)}
 	}},
-	"GET /sync-runs/{id}":         {kind: model.KindSyncRun, row: runID},
-	"POST /sync-runs/{id}/cancel": {kind: model.KindSyncRun, row: runID, want: 204},
-	"GET /inbox":                  {},
-	"GET /inbox/{id}":             {kind: model.KindInbox, row: inboxID},
-	"POST /inbox/{id}/replay":     {kind: model.KindInbox, row: inboxID, want: 204},
-	"POST /inbox/replay":          {body: with(map[string]any{"state": "unknown"})},
-	"GET /work":                   {},
-	"GET /work/stats":             {},
-	"POST /work/{id}/replay":      {kind: model.KindWork, row: workID, want: 204},
-	"POST /work/{id}/cancel":      {kind: model.KindWork, row: liveWorkID, want: 204},
-	"GET /cron-jobs":              {},
-	"POST /cron-jobs/{name}/run":  {},
-	"GET /cron-runs":              {},
+	"GET /sync-runs/{id}":          {kind: model.KindSyncRun, row: runID},
+	"POST /sync-runs/{id}/cancel":  {kind: model.KindSyncRun, row: runID, want: 204},
+	"GET /inbox":                   {},
+	"GET /inbox/{id}":              {kind: model.KindInbox, row: inboxID},
+	"POST /inbox/{id}/replay":      {kind: model.KindInbox, row: inboxID, want: 204},
+	"POST /inbox/replay":           {body: with(map[string]any{"state": "unknown"})},
+	"GET /work":                    {},
+	"GET /work/stats":              {},
+	"POST /work/{id}/replay":       {kind: model.KindWork, row: workID, want: 204},
+	"POST /work/{id}/cancel":       {kind: model.KindWork, row: liveWorkID, want: 204},
+	"GET /cron-jobs":               {},
+	"POST /cron-jobs/{name}/run":   {},
+	"PUT /cron-jobs/{name}/paused": {body: with(map[string]any{"paused": true}), want: 204},
+	"GET /cron-runs":               {},
 }
 
 var newAccount = map[string]any{

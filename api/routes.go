@@ -242,5 +242,6 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/work/{id}/cancel", may("work.replay"), "取消任务 · Cancel a work", h.CancelWork)
 	get(f, "/cron-jobs", may("cron.read"), "定时任务 · Periodic jobs", h.ListCronJobs)
 	post(f, "/cron-jobs/{name}/run", may("cron.run"), "立即执行定时任务 · Run a job now", h.RunCronJob)
+	put(f, "/cron-jobs/{name}/paused", may("cron.run"), "暂停或恢复定时任务 · Pause a job or resume it", h.PauseCronJob)
 	get(f, "/cron-runs", may("cron.read"), "定时任务记录 · Runs of periodic jobs", h.ListCronRuns)
 }

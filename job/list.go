@@ -37,6 +37,8 @@ type State struct {
 	Job
 	Next time.Time       // when it is due next, UTC
 	Last *model.CronTick // its newest tick or run; nil: none yet
+	// Paused says who paused it; nil: nobody has.
+	Paused *model.CronPause
 }
 
 // Jobs returns all jobs in the order of the list, each with its newest tick.
@@ -47,7 +49,11 @@ func (s *Scheduler) Jobs(ctx context.Context) ([]State, error) {
 		if err != nil {
 			return nil, fmt.Errorf("last run of %s: %w", p.Name, err)
 		}
-		states[i] = State{p.Job, p.schedule.Next(s.now()).UTC(), last}
+		paused, err := pauseOf(s.db.WithContext(ctx), p.Name)
+		if err != nil {
+			return nil, fmt.Errorf("pause of %s: %w", p.Name, err)
+		}
+		states[i] = State{p.Job, p.schedule.Next(s.now()).UTC(), last, paused}
 	}
 	return states, nil
 }

@@ -146,6 +146,13 @@ func (s *Scheduler) plant(ctx context.Context, p *planned) (until time.Time, err
 		if newest, before = dueTicks(p.schedule, until, now); len(newest) == 0 {
 			return nil
 		}
+		if paused, err := pauseOf(tx, p.Name); err != nil || paused != nil {
+			until = newest[len(newest)-1]
+			if err == nil {
+				err = setPlanted(tx, p.Name, until)
+			}
+			return err
+		}
 		missed, err = s.write(tx, p, until, newest, before, now)
 		until = newest[len(newest)-1]
 		return err

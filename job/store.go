@@ -40,6 +40,20 @@ func setPlanted(tx *gorm.DB, job string, until time.Time) error {
 	return tx.Model(&model.CronJob{}).Where("job = ?", job).Update("planted_until", until).Error
 }
 
+// pauseOf tells who paused a job; nil: nobody has.
+func pauseOf(tx *gorm.DB, job string) (*model.CronPause, error) {
+	var row model.CronPause
+	err := tx.Where("job = ?", job).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil
+	}
+	return &row, err
+}
+
+func deletePause(tx *gorm.DB, job string) error {
+	return tx.Where("job = ?", job).Delete(&model.CronPause{}).Error
+}
+
 // insertTick makes a tick's row, or takes over one that was only marked as missed; isNew is false when
 // the tick was planted before.
 func insertTick(tx *gorm.DB, t tick, trigger string, by int64, now time.Time) (isNew bool, err error) {

@@ -19,6 +19,6 @@ func Rows() []any {
 		&CustomerGroup{}, &GroupMember{},
 		&Delivery{}, &DeliveryLane{}, &DeliveryTally{}, &DeliveryClaim{}, &DeliveryCall{}, &DeliveryPause{}, &DeliveryPlan{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
-		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
+		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}
 }

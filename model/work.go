@@ -33,6 +33,15 @@ type CronJob struct {
 	CreatedAt    time.Time
 }
 
+// CronPause keeps a periodic job from being planted until somebody resumes it.
+type CronPause struct {
+	ID        int64
+	Job       string // unique
+	Reason    string
+	PausedBy  int64 // staff row
+	CreatedAt time.Time
+}
+
 // CronTick is one due run of a periodic job; (Job, FireTime) is unique, so that any number of
 // replicas plant it once.
 type CronTick struct {

@@ -34,6 +34,14 @@ type CronJob struct {
 	CatchUp    bool      `json:"catch_up" doc:"a missed run is made up for"`
 	Next       time.Time `json:"next"`
 	Last       *CronRun  `json:"last,omitempty"`
+	Paused     *JobPause `json:"paused,omitempty"`
+}
+
+// JobPause says since when a job is paused, and by whom.
+type JobPause struct {
+	Since   time.Time `json:"since"`
+	StaffID string    `json:"staff_id"`
+	Reason  string    `json:"reason,omitempty"`
 }
 
 // ListCronJobs lists all periodic jobs.
@@ -48,6 +56,9 @@ func (h *Handlers) ListCronJobs(ctx context.Context, _ *struct{}) (*Page[CronJob
 		if s.Last != nil {
 			last := h.cronRun(s.Last)
 			j.Last = &last
+		}
+		if p := s.Paused; p != nil {
+			j.Paused = &JobPause{p.CreatedAt, h.IDs.Of(model.KindStaff, p.PausedBy), p.Reason}
 		}
 		items = append(items, j)
 	}
@@ -66,6 +77,23 @@ func (h *Handlers) RunCronJob(ctx context.Context, in *RunCronJobInput) (*One[Cr
 		return nil, err
 	}
 	return one(h.cronRun(row)), nil
+}
+
+// PauseCronJobInput pauses a job or resumes it.
+type PauseCronJobInput struct {
+	RunCronJobInput
+	Body struct {
+		Paused bool   `json:"paused"`
+		Reason string `json:"reason,omitempty" maxLength:"200"`
+	}
+}
+
+// PauseCronJob keeps a job from running by the clock, or lets it run again.
+func (h *Handlers) PauseCronJob(ctx context.Context, in *PauseCronJobInput) (*None, error) {
+	if in.Body.Paused {
+		return &None{}, h.Scheduler.Pause(ctx, in.Name, in.Body.Reason, ViewerOf(ctx).StaffID)
+	}
+	return &None{}, h.Scheduler.Resume(ctx, in.Name)
 }
 
 // ListCronRunsInput selects runs.

@@ -1,0 +1,10 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+CREATE TABLE IF NOT EXISTS cron_pause (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job VARCHAR(64) NOT NULL,
+    reason VARCHAR(255) COLLATE NOCASE NOT NULL,
+    paused_by INTEGER NOT NULL,
+    created_at DATETIME NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS uq_cron_pause_job ON cron_pause (job);
