@@ -23,7 +23,7 @@ func (s *Simulator) actTable() []controlRoute {
 		act("tag_delete", "the admin deletes tags or groups {ids}", s.actTagDelete),
 		act("tag_shuffle", "the admin re-orders a group's tags {group_id}, or the groups", s.actTagShuffle),
 		act("staff_create", "{userid, name, departments, position, mobile, status, no_customer_right}", s.actStaffCreate),
-		act("staff_update", "{userid, name, departments, position, status, customer_right, console_welcome}", s.actStaffUpdate),
+		act("staff_update", "{userid, name, departments, position, status, customer_right, console_welcome, never_confirms}", s.actStaffUpdate),
 		act("staff_resign", "{userid}", s.actStaffResign),
 		act("department_create", "{name, parent}", s.actDepartmentCreate),
 		act("department_update", "{id, name, parent, order}", s.actDepartmentUpdate),
@@ -33,6 +33,12 @@ func (s *Simulator) actTable() []controlRoute {
 		act("phone", "the phone button {appid, person | openid | external_userid, phone} → code", s.actPhone),
 		act("qylogin", "wx.qy.login {appid, corp, userid} → code", s.actQyLogin),
 		act("oauth", "OAuth code {corp, userid | person, scope} → code", s.actOAuth),
+		act("mass_confirm", "members press send for mass messages {msgid, userid, skip}; everybody and all without", s.actMassConfirm),
+		act("mass_personal", "mass messages that members send by themselves use the customers' quota {external_userid, times}", s.actMassPersonal),
+		act("moment_publish", "members publish moments {moment_id, userid}; everybody and all without", s.actMomentPublish),
+		act("subscribe", "a user answers the prompt for subscribe messages {appid, person | openid | external_userid, accept, reject, setting}", s.actSubscribe),
+		act("kf_text", "somebody writes to a customer-service account {open_kfid, person | external_userid, text, refuses}", s.actKfText),
+		act("kf_fail", "an accepted customer-service message did not arrive {open_kfid, msgid, fail_type}", s.actKfFail),
 		act("enter_session", "user_enter_tempsession pushed to a mini-program {appid, person | openid, session_from}", s.actEnterSession),
 	}
 }

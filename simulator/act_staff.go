@@ -16,6 +16,7 @@ type staffAct struct {
 	Status         *int     `json:"status"`
 	CustomerRight  *bool    `json:"customer_right"`
 	ConsoleWelcome *bool    `json:"console_welcome"`
+	NeverConfirms  *bool    `json:"never_confirms"`
 	Callback       handling `json:"callback"`
 }
 
@@ -51,6 +52,7 @@ func (in staffAct) apply(m *staff) {
 	assign(&m.Status, in.Status)
 	assign(&m.CustomerRight, in.CustomerRight)
 	assign(&m.ConsoleWelcome, in.ConsoleWelcome)
+	assign(&m.NeverConfirms, in.NeverConfirms)
 }
 
 // actStaffCreate: apps made after mid-2022 are told little more than userid and department.

@@ -28,6 +28,15 @@ type Config struct {
 	GroupMax             int                 `json:"group_max"`
 	MessagesPerMinute    int                 `json:"messages_per_minute"` // app messages to one member; more are dropped without a word
 	MessagesPerHour      int                 `json:"messages_per_hour"`
+	MassDispatchMS       int                 `json:"mass_dispatch_ms"`     // so long a new mass message answers 41063 and is in no list
+	MassConfirmSeconds   int                 `json:"mass_confirm_seconds"` // members confirm by themselves after so long; 0 = by act only
+	MassRemindersPerDay  int                 `json:"mass_reminders_per_day"`
+	MassRule             string              `json:"mass_rule"` // what a customer may receive: "month" (its days), "week" (7), "day" (1)
+	MomentJobMS          int                 `json:"moment_job_ms"`
+	MomentsPerMonth      int                 `json:"moments_per_month"` // of one corp that a customer is shown
+	KfWindowSeconds      int                 `json:"kf_window_seconds"`
+	KfPerMessage         int                 `json:"kf_per_message"`    // sends for each message of the customer
+	KfRepeatErrcode      int                 `json:"kf_repeat_errcode"` // of a msgid sent before; 0 = ok, and nothing is sent
 	StableForcePerDay    int                 `json:"stable_force_per_day"`
 	LoginsPerMinute      int                 `json:"logins_per_minute"` // sns/jscode2session per user
 	LedgerMax            int                 `json:"ledger_max"`        // entries kept; counts go on
@@ -51,6 +60,8 @@ func defaultConfig() Config {
 		AbsentListsPercent: 10, NoCustomersErrcode: 84061, TagOwnerOnly: true,
 		MaxTags: 3000, MaxContactWays: 500_000, TempWaysPerDay: 100_000, MembersPerWay: 100, GroupMax: 500,
 		MessagesPerMinute: 30, MessagesPerHour: 1000, StableForcePerDay: 20, LoginsPerMinute: 100,
+		MassDispatchMS: 2000, MassRemindersPerDay: 3, MassRule: "month", MomentJobMS: 2000, MomentsPerMonth: 4,
+		KfWindowSeconds: 2 * 86400, KfPerMessage: 5,
 		LedgerMax: 200_000,
 		Limits: map[string][]window{
 			"*": {{Per: "corp", Seconds: 60, Max: 10_000, Block: 60}, {Per: "corp", Seconds: 3600, Max: 150_000, Block: 3600}},

@@ -18,7 +18,7 @@ func (s *Simulator) controlWorld(c *controlCall) (any, error) {
 	}
 	for _, id := range w.miniAppIDs() {
 		m := *w.MiniApps[id]
-		m.Sessions = nil // session keys are nobody's business
+		m.Sessions, m.Grants, m.Subscribed = nil, nil, nil // session keys are nobody's business, the others have calls of their own
 		minis = append(minis, m)
 	}
 	base := hostOf(c.r)

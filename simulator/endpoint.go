@@ -15,10 +15,11 @@ const (
 	rightMessage  = "message"
 	rightMedia    = "media"
 	rightLogin    = "login" // OAuth, JS tickets, mini-program login
+	rightKf       = "kf"    // 微信客服, listed under 可调用接口的应用
 )
 
 // ownRights is what a self-built app usually holds.
-var ownRights = []string{rightContacts, rightCustomer, rightMessage, rightMedia, rightLogin}
+var ownRights = []string{rightContacts, rightCustomer, rightMessage, rightMedia, rightLogin, rightKf}
 
 // endpoint is one platform call. Adding one is adding an entry to endpointList.
 type endpoint struct {
@@ -88,6 +89,7 @@ const day = 86400
 func endpointList() []endpoint {
 	ticketLimits := []window{{Per: "corp", Seconds: 3600, Max: 400, Block: 3600}, {Per: "app", Seconds: 3600, Max: 100, Block: 3600}}
 	imageLimits := []window{{Per: "corp", Seconds: day, Max: 1000}, {Per: "corp", Seconds: 30 * day, Max: 3000, Block: 30 * day}}
+	momentLimits := []window{{Per: "corp", Seconds: 60, Max: 10, Block: 60}}
 	return []endpoint{
 		{api: "gettoken", method: "GET", open: true, safe: true, do: plain(getToken)},
 		{api: "get_api_domain_ip", method: "GET", safe: true, do: plain(platformIPs)},
@@ -127,6 +129,21 @@ func endpointList() []endpoint {
 		{api: "externalcontact/del_contact_way", method: "POST", right: rightCustomer, do: takes(wayDelete)},
 		{api: "externalcontact/send_welcome_msg", method: "POST", right: rightCustomer, do: takes(welcomeSend)},
 
+		{api: "externalcontact/add_msg_template", method: "POST", right: rightCustomer, do: takes(massAdd)},
+		{api: "externalcontact/get_groupmsg_list_v2", method: "POST", right: rightCustomer, safe: true, do: takes(massList)},
+		{api: "externalcontact/get_groupmsg_task", method: "POST", right: rightCustomer, safe: true, do: takes(massTasks)},
+		{api: "externalcontact/get_groupmsg_send_result", method: "POST", right: rightCustomer, safe: true, do: takes(massResults)},
+		{api: "externalcontact/remind_groupmsg_send", method: "POST", right: rightCustomer, do: takes(massRemind)},
+		{api: "externalcontact/cancel_groupmsg_send", method: "POST", right: rightCustomer, safe: true, do: takes(massCancel)},
+
+		{api: "externalcontact/add_moment_task", method: "POST", right: rightCustomer, limits: momentLimits, do: takes(momentAdd)},
+		{api: "externalcontact/get_moment_task_result", method: "GET", right: rightCustomer, safe: true, do: plain(momentResult)},
+		{api: "externalcontact/get_moment_list", method: "POST", right: rightCustomer, safe: true, do: takes(momentList)},
+		{api: "externalcontact/get_moment_task", method: "POST", right: rightCustomer, safe: true, do: takes(momentTasks)},
+		{api: "externalcontact/get_moment_customer_list", method: "POST", right: rightCustomer, safe: true, do: takes(momentCustomers)},
+		{api: "externalcontact/get_moment_send_result", method: "POST", right: rightCustomer, safe: true, do: takes(momentShown)},
+		{api: "externalcontact/cancel_moment_task", method: "POST", right: rightCustomer, safe: true, do: takes(momentCancel)},
+
 		{api: "externalcontact/groupchat/list", method: "POST", right: rightCustomer, safe: true, do: takes(groupList)},
 		{api: "externalcontact/groupchat/get", method: "POST", right: rightCustomer, safe: true, do: takes(groupGet)},
 
@@ -135,14 +152,21 @@ func endpointList() []endpoint {
 
 		{api: "media/upload", method: "POST", right: rightMedia, do: plain(mediaUpload)},
 		{api: "media/uploadimg", method: "POST", right: rightMedia, limits: imageLimits, do: plain(imageUpload)},
+		{api: "media/upload_attachment", method: "POST", right: rightMedia, do: plain(attachmentUpload)},
 		{api: "media/get", method: "GET", right: rightMedia, safe: true, do: plain(mediaGet)},
 		{api: "message/send", method: "POST", right: rightMessage, free: true, do: takes(messageSend)},
+
+		{api: "kf/account/list", method: "POST", right: rightKf, safe: true, do: takes(kfList)},
+		{api: "kf/send_msg", method: "POST", right: rightKf, do: takes(kfSend)},
+		{api: "kf/sync_msg", method: "POST", right: rightKf, safe: true, do: takes(kfSync)},
 
 		{api: "weixin/cgi-bin/token", method: "GET", open: true, limits: []window{{Per: "app", Seconds: day, Max: 2000}}, do: plain(miniToken)},
 		{api: "weixin/cgi-bin/stable_token", method: "POST", open: true, safe: true,
 			limits: []window{{Per: "app", Seconds: 60, Max: 10_000, Block: 60}, {Per: "app", Seconds: day, Max: 500_000}}, do: takes(miniStableToken)},
 		{api: "weixin/sns/jscode2session", method: "GET", open: true, do: plain(codeSession)},
 		{api: "weixin/wxa/business/getuserphonenumber", method: "POST", do: takes(phoneNumber)},
+		{api: "weixin/wxaapi/newtmpl/gettemplate", method: "GET", safe: true, do: plain(templateList)},
+		{api: "weixin/cgi-bin/message/subscribe/send", method: "POST", do: takes(subscribeSend)},
 		{api: "weixin/wxa/checksession", method: "GET", safe: true, do: plain(checkSession)},
 	}
 }

@@ -17,7 +17,8 @@ type event struct {
 	right  string  // the app needs it to be told
 }
 
-// field is one element. Value is string, int, []string (items) or []field.
+// field is one element. Value is string, int, []string (items), []field, or [][]field: an element for each, in
+// JSON an object when there is one and a list when there are more.
 type field struct {
 	Name  string
 	Value any
@@ -84,6 +85,12 @@ func render(fields []field, format string) string {
 
 func renderXML(b *strings.Builder, fields []field) {
 	for _, f := range fields {
+		if each, ok := f.Value.([][]field); ok {
+			for _, one := range each {
+				renderXML(b, []field{{f.Name, one}})
+			}
+			continue
+		}
 		b.WriteString("<" + f.Name + ">")
 		switch v := f.Value.(type) {
 		case string:
@@ -112,6 +119,8 @@ func renderJSON(b *strings.Builder, fields []field) {
 		switch v := f.Value.(type) {
 		case []field:
 			renderJSON(b, v)
+		case [][]field:
+			renderEach(b, v)
 		case []string:
 			b.Write(mustJSON(map[string][]string{"Item": v}))
 		default:
@@ -119,6 +128,18 @@ func renderJSON(b *strings.Builder, fields []field) {
 		}
 	}
 	b.WriteString("}")
+}
+
+func renderEach(b *strings.Builder, each [][]field) {
+	if len(each) == 1 {
+		renderJSON(b, each[0])
+		return
+	}
+	for i, one := range each {
+		b.WriteString(string("[,"[min(i, 1)]))
+		renderJSON(b, one)
+	}
+	b.WriteString("]")
 }
 
 // cdata wraps text; "]]>" inside is split over two sections, and characters that XML

@@ -17,7 +17,11 @@ type media struct {
 	MIME    string    `json:"mime"`
 	Data    []byte    `json:"data"`
 	Created time.Time `json:"created"`
+	For     int       `json:"for,omitempty"` // attachment_type of upload_attachment
 }
+
+// momentMaterial is the attachment_type of what moments show.
+const momentMaterial = 1
 
 // sizes are the platform's bounds by type of temporary media.
 var sizes = map[string]int{"image": 10 << 20, "voice": 2 << 20, "video": 10 << 20, "file": 20 << 20}
@@ -35,6 +39,31 @@ func mediaUpload(c *call) (any, error) {
 	if err := m.fits(kind); err != nil {
 		return nil, err
 	}
+	c.keep(m, kind)
+	// The platform says created_at as a string here and as a number in upload_attachment.
+	return reply{"type": kind, "media_id": m.ID, "created_at": strconv.FormatInt(c.now.Unix(), 10)}, nil
+}
+
+// attachmentUpload takes material for moments (1) and product albums (2).
+func attachmentUpload(c *call) (any, error) {
+	kind, use := c.arg("media_type"), c.arg("attachment_type")
+	if (kind != "image" && kind != "video" && kind != "file") || (use != "1" && use != "2") || (use == "2" && kind != "image") || (use == "1" && kind == "file") {
+		return nil, fail(40058, "media_type or attachment_type")
+	}
+	m, err := c.upload(sizes[kind])
+	if err != nil {
+		return nil, err
+	}
+	if err := m.fits(kind); err != nil {
+		return nil, err
+	}
+	m.For, _ = strconv.Atoi(use)
+	c.keep(m, kind)
+	return reply{"type": kind, "media_id": m.ID, "created_at": c.now.Unix()}, nil
+}
+
+// keep stores new temporary material and forgets what has expired.
+func (c *call) keep(m *media, kind string) {
 	for id, old := range c.corp.Media {
 		if c.mediaExpired(old) {
 			delete(c.corp.Media, id)
@@ -42,8 +71,6 @@ func mediaUpload(c *call) (any, error) {
 	}
 	m.Type, m.ID = kind, c.w.id("", 43)
 	c.corp.Media[m.ID] = m
-	// The platform says created_at as a string here and as a number in upload_attachment.
-	return reply{"type": kind, "media_id": m.ID, "created_at": strconv.FormatInt(c.now.Unix(), 10)}, nil
 }
 
 // upload reads the multipart field media.

@@ -10,14 +10,15 @@ import (
 
 // message is an app message that reached at least one member.
 type message struct {
-	ID    string    `json:"msgid"`
-	Agent int64     `json:"agentid"`
-	At    time.Time `json:"at"`
-	Type  string    `json:"msgtype"`
-	To    []string  `json:"to"`
-	Text  *textBody `json:"text,omitempty"`
-	Card  *cardBody `json:"textcard,omitempty"`
-	Key   string    `json:"-"` // content, for the duplicate check
+	ID       string        `json:"msgid"`
+	Agent    int64         `json:"agentid"`
+	At       time.Time     `json:"at"`
+	Type     string        `json:"msgtype"`
+	To       []string      `json:"to"`
+	Text     *textBody     `json:"text,omitempty"`
+	Card     *cardBody     `json:"textcard,omitempty"`
+	Template *templateCard `json:"template_card,omitempty"`
+	Key      string        `json:"-"` // content, for the duplicate check
 }
 
 type textBody struct {
@@ -32,20 +33,21 @@ type cardBody struct {
 }
 
 type messageRequest struct {
-	ToUser    string    `json:"touser"`
-	ToParty   string    `json:"toparty"`
-	ToTag     string    `json:"totag"`
-	Type      string    `json:"msgtype"`
-	AgentID   number    `json:"agentid"`
-	Safe      int       `json:"safe"`
-	IDTrans   int       `json:"enable_id_trans"`
-	Duplicate int       `json:"enable_duplicate_check"`
-	Interval  int       `json:"duplicate_check_interval"`
-	Text      *textBody `json:"text"`
-	Card      *cardBody `json:"textcard"`
+	ToUser    string        `json:"touser"`
+	ToParty   string        `json:"toparty"`
+	ToTag     string        `json:"totag"`
+	Type      string        `json:"msgtype"`
+	AgentID   number        `json:"agentid"`
+	Safe      int           `json:"safe"`
+	IDTrans   int           `json:"enable_id_trans"`
+	Duplicate int           `json:"enable_duplicate_check"`
+	Interval  int           `json:"duplicate_check_interval"`
+	Text      *textBody     `json:"text"`
+	Card      *cardBody     `json:"textcard"`
+	Template  *templateCard `json:"template_card"`
 }
 
-// messageSend delivers text and textcard to members. Receivers over their limits are
+// messageSend delivers texts and cards to members. Receivers over their limits are
 // dropped without a word, as are repeats within the duplicate-check interval.
 func messageSend(c *call, in *messageRequest) (any, error) {
 	if int64(in.AgentID) != c.app.AgentID {
@@ -62,15 +64,23 @@ func messageSend(c *call, in *messageRequest) (any, error) {
 		"invaliduser": strings.ToLower(strings.Join(badUsers, "|")), "invalidparty": strings.Join(badParties, "|"),
 		"invalidtag": in.ToTag, "unlicenseduser": "", "msgid": c.w.id("", 40),
 	}
-	key := string(mustJSON([]any{c.app.AgentID, in.ToUser, in.ToParty, in.Type, in.Text, in.Card}))
+	key := string(mustJSON([]any{c.app.AgentID, in.ToUser, in.ToParty, in.Type, in.Text, in.Card, in.Template}))
 	if in.Duplicate == 1 && c.repeats(key, in.Interval) {
 		return out, nil
+	}
+	if in.Template != nil {
+		if err := in.Template.check(c); err != nil {
+			return nil, err
+		}
+		if in.Template.CardType == "button_interaction" {
+			out["response_code"] = c.w.id("", 43)
+		}
 	}
 	to = slices.DeleteFunc(to, func(u string) bool { return c.overMessaged(u) })
 	if len(to) == 0 {
 		return out, nil
 	}
-	m := &message{ID: out["msgid"].(string), Agent: c.app.AgentID, At: c.now.UTC(), Type: in.Type, To: to, Text: in.Text, Card: in.Card, Key: key}
+	m := &message{ID: out["msgid"].(string), Agent: c.app.AgentID, At: c.now.UTC(), Type: in.Type, To: to, Text: in.Text, Card: in.Card, Template: in.Template, Key: key}
 	if m.Text != nil && len(m.Text.Content) > 2048 {
 		m.Text = &textBody{strings.ToValidUTF8(m.Text.Content[:2048], "")}
 	}
@@ -89,7 +99,9 @@ func (in *messageRequest) check() error {
 		return fail(40058, "textcard needs title, description and url")
 	case in.Type == "textcard" && (exceeds(in.Card.URL, "2048B")):
 		return fail(45002)
-	case in.Type != "text" && in.Type != "textcard":
+	case in.Type == "template_card" && in.Template == nil:
+		return fail(40058, "template_card")
+	case in.Type != "text" && in.Type != "textcard" && in.Type != "template_card":
 		return fail(40058, "msgtype "+in.Type)
 	case in.Interval < 0 || in.Interval > 4*3600:
 		return fail(40058, "duplicate_check_interval")

@@ -22,6 +22,10 @@ type miniApp struct {
 	Push       callbackSpec      `json:"push"`
 	Sessions   map[string]string `json:"sessions"` // openid → session_key
 	Forced     time.Time         `json:"forced,omitzero"`
+
+	Templates  []*subscribeTemplate `json:"templates,omitempty"`
+	Grants     map[string]int       `json:"grants,omitempty"` // by "openid template"
+	Subscribed []*subscribeMessage  `json:"subscribed,omitempty"`
 }
 
 // addMiniApp creates a mini-program; an empty appid gets the next free one.
@@ -34,6 +38,7 @@ func (w *world) addMiniApp(appid, name, corp string) *miniApp {
 		Push:     callbackSpec{Token: w.derive(24, "push token", appid), AESKey: w.aesKey("push", appid)},
 		Sessions: map[string]string{},
 	}
+	w.seedTemplates(m)
 	w.MiniApps[appid] = m
 	return m
 }

@@ -20,6 +20,7 @@ func (w *world) seedCorp(id, name string, size Company, now time.Time) *corp {
 	w.Corps[id] = c
 	c.Apps[firstAgent] = w.newApp(c, firstAgent, "知音")
 	c.Departments[1] = &department{ID: 1, Name: name}
+	w.seedKf(c)
 	w.seedStaff(c, size.Staff)
 	w.seedTags(c, size.Tags, now)
 	w.seedCustomers(c, size.Customers, now)

@@ -77,11 +77,13 @@ func (m *miniProgramCard) check(c *call) error {
 }
 
 type welcomeRequest struct {
-	Code string `json:"welcome_code"`
-	Text *struct {
-		Content string `json:"content" max:"4000B"`
-	} `json:"text"`
+	Code        string       `json:"welcome_code"`
+	Text        *longText    `json:"text"`
 	Attachments []attachment `json:"attachments"`
+}
+
+type longText struct {
+	Content string `json:"content" max:"4000B"`
 }
 
 // welcomeSend sends within the code's life, once. A refused body does not use the code up.
@@ -92,7 +94,7 @@ func welcomeSend(c *call, in *welcomeRequest) (any, error) {
 	}
 	err := c.welcomeUsable(k)
 	if err == nil {
-		err = c.checkWelcome(in)
+		err = c.checkParts(in.Text, in.Attachments)
 	}
 	if err != nil {
 		k.Refused++
@@ -122,18 +124,19 @@ func (c *call) welcomeUsable(k *welcome) error {
 	return nil
 }
 
-func (c *call) checkWelcome(in *welcomeRequest) error {
-	hasText := in.Text != nil && in.Text.Content != ""
-	if !hasText && len(in.Attachments) == 0 {
+// checkParts holds for welcomes and mass messages alike.
+func (c *call) checkParts(text *longText, attachments []attachment) error {
+	hasText := text != nil && text.Content != ""
+	if !hasText && len(attachments) == 0 {
 		return fail(40058, "text or attachments")
 	}
-	if hasText && len(in.Text.Content) > 4000 {
+	if hasText && len(text.Content) > 4000 {
 		return fail(45002)
 	}
-	if len(in.Attachments) > 9 {
+	if len(attachments) > 9 {
 		return fail(41064)
 	}
-	for _, a := range in.Attachments {
+	for _, a := range attachments {
 		if err := a.check(c); err != nil {
 			return err
 		}

@@ -56,6 +56,11 @@ type corp struct {
 	Images      map[string]*media      `json:"images"`
 	Messages    []*message             `json:"messages"`
 	Pending     map[string]pending     `json:"pending,omitempty"` // by pending id
+	Mass        []*massMessage         `json:"mass,omitempty"`    // ascending Seq
+	MassUsed    map[string]int         `json:"mass_used,omitempty"`
+	Moments     []*moment              `json:"moments,omitempty"` // ascending Seq
+	MomentSeen  map[string]int         `json:"moment_seen,omitempty"`
+	Kf          map[string]*kfAccount  `json:"kf,omitempty"` // by open_kfid
 
 	relations map[string][]*relation // by lower-case userid, ascending Seq
 	ways      []*contactWay          // ascending Seq
@@ -112,6 +117,7 @@ type staff struct {
 	Status         int     `json:"status"`
 	CustomerRight  bool    `json:"customer_right"`            // may use 客户联系
 	ConsoleWelcome bool    `json:"console_welcome,omitempty"` // the console has a welcome, so no WelcomeCode
+	NeverConfirms  bool    `json:"never_confirms,omitempty"`  // leaves mass messages and moments lying
 }
 
 type customer struct {
@@ -212,6 +218,7 @@ func (w *world) reindex() {
 	fill(&w.Codes)
 	for _, m := range w.MiniApps {
 		fill(&m.Sessions)
+		fill(&m.Grants)
 	}
 	for _, c := range w.Corps {
 		fill(&c.Departments)
@@ -220,6 +227,12 @@ func (w *world) reindex() {
 		fill(&c.Welcomes)
 		fill(&c.Media)
 		fill(&c.Images)
+		fill(&c.Kf)
+		for _, k := range c.Kf {
+			fill(&k.Sessions)
+			fill(&k.Tokens)
+			fill(&k.Sent)
+		}
 		c.relations = map[string][]*relation{}
 		c.ways = c.ways[:0]
 		for _, cu := range c.Customers {
