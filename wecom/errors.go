@@ -73,6 +73,9 @@ var codeErrors = map[int]error{
 	41050: ErrCodeExpired, 41051: ErrAlreadyWelcomed, 41096: ErrWelcomeInFlight, 41053: ErrNotAgreed,
 	40029: ErrLoginCode, 40163: ErrLoginCode, 42003: ErrLoginCode,
 	40071: ErrNameTaken, 40068: ErrTagGone, 40096: ErrNoSuchCustomer, 40126: ErrTagLimit, 40007: ErrMediaGone, 60020: ErrIPNotTrusted, 40164: ErrIPNotTrusted,
+	41046: ErrNoSuchMessage, 41047: ErrNoSuchMessage, 41048: ErrNobodyToSend, 41063: ErrSpreading, 41093: ErrCancelled, 41094: ErrRemindedEnough,
+	41060: ErrNoSuchMoment, 41089: ErrMomentEnded, 43101: ErrNoConsent, 40037: ErrTemplateGone,
+	95000: ErrNoKfPerson, 95001: ErrKfSpent, 95002: ErrKfLate, 95004: ErrNoSuchKf, 95007: ErrKfToken, 95018: ErrKfState,
 	41057: ErrNotConvertible, 610014: ErrNotConvertible, 610015: ErrNotConvertible, 610016: ErrNotConvertible, 610017: ErrNotConvertible, 610018: ErrNotConvertible,
 }
 
@@ -148,6 +151,7 @@ var codes = map[int]Class{
 	84061: ClassRelation, 84083: ClassRelation, 84084: ClassRelation,
 	40029: ClassBusiness, 40163: ClassBusiness, 42003: ClassBusiness, 40126: ClassBusiness, 40226: ClassBusiness, 40096: ClassBadInput,
 	40128: ClassBusiness, 40129: ClassBusiness, 40130: ClassBusiness, 40131: ClassBusiness,
+	41063: ClassBusy, 43101: ClassBusiness, 40037: ClassNotFound,
 	40201: ClassBadInput, 40204: ClassBadInput, 40206: ClassBadInput, 81013: ClassNotFound, 81017: ClassBadInput,
 }
 

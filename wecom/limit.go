@@ -90,6 +90,23 @@ var endpoints = []endpoint{
 	{Limit: Limit{API: "externalcontact/del_contact_way"}, repeatable: true},
 	{Limit: Limit{API: "externalcontact/send_welcome_msg"}, urgent: true},
 
+	// 企业群发: nothing tells the platform that two equal messages are one, so a lost answer is not repeated
+	{Limit: Limit{API: "externalcontact/add_msg_template", PerSecond: 5}, result: "msgid", must: true},
+	{Limit: Limit{API: "externalcontact/get_groupmsg_list_v2"}, repeatable: true, result: "group_msg_list"},
+	{Limit: Limit{API: "externalcontact/get_groupmsg_task"}, repeatable: true, result: "task_list"},
+	{Limit: Limit{API: "externalcontact/get_groupmsg_send_result"}, repeatable: true, result: "send_list"},
+	{Limit: Limit{API: "externalcontact/remind_groupmsg_send"}},
+	{Limit: Limit{API: "externalcontact/cancel_groupmsg_send"}, repeatable: true},
+
+	// 客户朋友圈: ten a minute
+	{Limit: Limit{API: "externalcontact/add_moment_task", PerMinute: 8}, result: "jobid", must: true},
+	{Limit: Limit{API: "externalcontact/get_moment_task_result"}, get: true, repeatable: true, result: "status", must: true},
+	{Limit: Limit{API: "externalcontact/get_moment_list"}, repeatable: true, result: "moment_list"},
+	{Limit: Limit{API: "externalcontact/get_moment_task"}, repeatable: true, result: "task_list"},
+	{Limit: Limit{API: "externalcontact/get_moment_customer_list"}, repeatable: true, result: "customer_list"},
+	{Limit: Limit{API: "externalcontact/get_moment_send_result"}, repeatable: true, result: "customer_list"},
+	{Limit: Limit{API: "externalcontact/cancel_moment_task"}, repeatable: true},
+
 	// 客户群
 	{Limit: Limit{API: "externalcontact/groupchat/list", Concurrency: 8}, repeatable: true, result: "group_chat_list"},
 	{Limit: Limit{API: "externalcontact/groupchat/get", Concurrency: 8}, repeatable: true, result: "group_chat", must: true},
@@ -100,14 +117,22 @@ var endpoints = []endpoint{
 
 	// 素材: a second upload makes a second id that nobody uses, except that uploadimg has a quota
 	{Limit: Limit{API: "media/upload"}, upload: true, repeatable: true, result: "media_id", must: true},
+	{Limit: Limit{API: "media/upload_attachment"}, upload: true, repeatable: true, result: "media_id", must: true},
 	{Limit: Limit{API: "media/uploadimg", PerDay: 800, PerMonth: 2_400}, upload: true, result: "url", must: true},
 
 	// 应用消息: always sent with the platform's duplicate check, which makes a repeat harmless
 	{Limit: Limit{API: "message/send"}, repeatable: true, result: "msgid"},
 
+	// 微信客服: a message carries an id of ours, but whether a second one is refused is not documented
+	{Limit: Limit{API: "kf/account/list"}, repeatable: true, result: "account_list"},
+	{Limit: Limit{API: "kf/send_msg"}, result: "msgid", must: true},
+	{Limit: Limit{API: "kf/sync_msg", Concurrency: 4}, repeatable: true, result: "next_cursor"},
+
 	// 小程序
 	{Limit: Limit{API: "cgi-bin/stable_token", Concurrency: 1}, host: weixin, open: true, result: "access_token", must: true},
 	{Limit: Limit{API: "sns/jscode2session"}, host: weixin, get: true, open: true, urgent: true, result: "openid", must: true},
+	{Limit: Limit{API: "wxaapi/newtmpl/gettemplate"}, host: weixin, get: true, repeatable: true, result: "data"},
+	{Limit: Limit{API: "cgi-bin/message/subscribe/send"}, host: weixin},
 	{Limit: Limit{API: "wxa/business/getuserphonenumber"}, host: weixin, urgent: true, result: "phone_info", must: true},
 }
 
