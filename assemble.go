@@ -259,7 +259,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	})
 	events.Subscribe("profile.touch", p.profiles.OnEvent, profile.Hears...)
 	p.visits = visit.New(visit.Deps{
-		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Persons: p.customers, Staff: p.staff, Touches: p.profiles,
+		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Persons: p.customers, Staff: p.staff, Touches: p.profiles, Privacy: p.privacy,
 		MiniApp: func(a string) visit.MiniApp { return p.gateway.MiniApp(a) }, Corp: func(a string) visit.Corp { return p.gateway.Corp(a) },
 	})
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
@@ -279,7 +279,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.groups = group.New(p.db, events, p.now, p.staff, func(a string) group.Platform { return p.gateway.Corp(a) })
 	p.intake = intake.New(intake.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags,
-		Acquisition: p.acquisition, Groups: p.groups, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
+		Acquisition: p.acquisition, Groups: p.groups, Visits: p.visits, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
 	if err := p.trade(); err != nil {

@@ -107,7 +107,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	})
 	r.platform = &miniPlatform{}
 	r.visits = visit.New(visit.Deps{
-		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Persons: customers, Staff: r.staff, Touches: r.profiles,
+		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Persons: customers, Staff: r.staff, Touches: r.profiles, Privacy: r.privacy,
 		MiniApp: func(string) visit.MiniApp { return r.platform }, Corp: func(string) visit.Corp { return miniCorp{} },
 	})
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
@@ -122,7 +122,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	groups := group.New(r.db, r.events, now, r.staff, func(a string) group.Platform { return gateway.Corp(a) })
 	inbox := intake.New(intake.Deps{
 		DB: r.db, Queue: queue, Now: now, Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Acquisition: codes,
-		Groups: groups, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
+		Groups: groups, Visits: r.visits, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
 	})
 	trade := catalog.New(r.db, r.events, queue, now, customers, r.staff)
 	r.keys = apikey.New(r.db, now, vaulttest.New(t), nil, "")

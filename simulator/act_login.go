@@ -122,3 +122,30 @@ func (s *Simulator) actEnterSession(c *controlCall) (any, error) {
 	s.push(m, openid, []field{text("MsgType", "event"), text("Event", "user_enter_tempsession"), text("SessionFrom", cmp.Or(in.SessionFrom, "wxapp"))}, in.Callback)
 	return reply{"openid": openid, "person": p.ID}, nil
 }
+
+type authorizationAct struct {
+	who
+	Event      string `json:"event"`
+	RevokeInfo string `json:"revoke_info"`
+}
+
+// actAuthorization pushes that a user took back what a mini-program was allowed, had their data cleaned up
+// by the platform, or closed their account.
+func (s *Simulator) actAuthorization(c *controlCall) (any, error) {
+	var in authorizationAct
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	m, err := s.world.miniNamed(in.AppID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.person(in.who)
+	if err != nil || p == nil {
+		return nil, refuse("no such person")
+	}
+	openid := s.world.openID(m.AppID, p.ID)
+	fields := []field{text("MsgType", "event"), text("Event", cmp.Or(in.Event, "user_authorization_revoke")), text("OpenID", openid), text("AppID", m.AppID)}
+	s.push(m, m.Original, optional(fields, "RevokeInfo", in.RevokeInfo), in.Callback)
+	return reply{"openid": openid, "person": p.ID}, nil
+}

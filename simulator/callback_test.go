@@ -320,5 +320,11 @@ func TestMiniProgramPush(t *testing.T) {
 		if f["Event"] != "user_enter_tempsession" || f["SessionFrom"] != name || f["FromUserName"] != who["openid"] || outerTo.Load() != app.Original {
 			t.Errorf("%s: got %v", name, f)
 		}
+		b.act("authorization", m{"appid": app.AppID, "person": who["person"], "revoke_info": "8"})
+		b.ctl("POST", "/_sim/callbacks/wait", nil)
+		f = flat(plain.Load().(string))
+		if f["Event"] != "user_authorization_revoke" || f["OpenID"] != who["openid"] || f["AppID"] != app.AppID || f["RevokeInfo"] != "8" {
+			t.Errorf("%s: got %v", name, f)
+		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
+	"zhiyin/service/visit"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -70,6 +71,11 @@ type Groups interface {
 	VanishedTx(tx *gorm.DB, acct *model.Account, runID int64, began time.Time) (int64, error)
 }
 
+// Visits is what this package needs of the visit capability.
+type Visits interface {
+	ChangeAuthorization(ctx context.Context, in visit.AuthorizationChange) error
+}
+
 // Platform is what this package asks of an account's WeCom app.
 type Platform interface {
 	Customer(ctx context.Context, externalUserID string) (*wecom.Customer, error)
@@ -95,6 +101,7 @@ type Deps struct {
 	Tags        Tags
 	Acquisition Acquisition
 	Groups      Groups
+	Visits      Visits
 	Corp        func(account string) Platform
 	// Concurrency is how many parts of a synchronisation are read at once; 0 means 8.
 	Concurrency int
@@ -113,6 +120,7 @@ type Service struct {
 	tags        Tags
 	acquisition Acquisition
 	groups      Groups
+	visits      Visits
 	corp        func(account string) Platform
 	concurrency int
 	log         *slog.Logger
@@ -127,7 +135,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{
 		db: d.DB, queue: d.Queue, now: d.Now, accounts: d.Accounts, staff: d.Staff, customers: d.Customers,
-		tags: d.Tags, acquisition: d.Acquisition, groups: d.Groups, corp: d.Corp,
+		tags: d.Tags, acquisition: d.Acquisition, groups: d.Groups, visits: d.Visits, corp: d.Corp,
 		concurrency: d.Concurrency, log: d.Logger, metrics: newMetrics(d.Metrics), arrived: make(chan struct{}, 1),
 	}
 	if s.concurrency <= 0 {

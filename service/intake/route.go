@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"zhiyin/service/visit"
 )
 
 // route says what becomes of a kind of message.
@@ -45,6 +47,10 @@ var routeTable = []route{
 	{"change_contact.update_party", aboutDepartments, (*Service).departmentsChanged},
 	{"change_contact.delete_party", aboutDepartments, (*Service).departmentsChanged},
 
+	{visit.Modified, aboutVisitor, (*Service).authorizationChanged},
+	{visit.Revoked, aboutVisitor, (*Service).authorizationChanged},
+	{visit.Cancelled, aboutVisitor, (*Service).authorizationChanged},
+
 	// Known, and of no use to what there is so far.
 	{kind: "change_contact.update_tag"},
 	{kind: "subscribe"}, {kind: "unsubscribe"}, {kind: "enter_agent"}, {kind: "click"}, {kind: "view"},
@@ -67,6 +73,7 @@ func aboutCustomer(m *Message) string { return "customer:" + m.Get("ExternalUser
 func aboutGroup(m *Message) string    { return "group:" + m.Get("ChatId") }
 func aboutTags(*Message) string       { return "tags" }
 func aboutStaff(m *Message) string    { return "staff:" + strings.ToLower(m.Get("UserID")) }
+func aboutVisitor(m *Message) string  { return "visitor:" + m.Get("OpenID") }
 func aboutDepartments(*Message) string {
 	return "departments"
 }

@@ -51,6 +51,8 @@ type Accounts interface {
 // Persons is what this package needs of the customer capability.
 type Persons interface {
 	ResolveTx(tx *gorm.DB, in customer.Evidence) (*customer.Resolved, error)
+	OwnerOf(tx *gorm.DB, kind, scope, value string) (int64, error)
+	ForgetTx(tx *gorm.DB, in customer.Forgetting) (forgotten []string, err error)
 }
 
 // Staff is what this package needs of the staff capability.
@@ -72,6 +74,7 @@ type Deps struct {
 	Persons  Persons
 	Staff    Staff
 	Touches  Touches
+	Privacy  Privacy
 	MiniApp  func(account string) MiniApp
 	Corp     func(account string) Corp
 }

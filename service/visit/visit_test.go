@@ -25,6 +25,7 @@ import (
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
+	"zhiyin/service/privacy"
 	"zhiyin/service/staff"
 	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/work"
@@ -42,6 +43,8 @@ type house struct {
 	db     *gorm.DB
 	url    string
 	corpID string
+
+	persons *customer.Service
 }
 
 // touches stands for the profile capability.
@@ -81,9 +84,11 @@ func newHouse(t testing.TB) *house {
 	}
 	queue := work.New(h.db, h.clock.Now)
 	people := staff.New(h.db, h.clock.Now, staff.Options{Zone: zone})
-	persons := customer.New(h.db, event.New(queue, h.clock.Now), queue, h.clock.Now, people, vaulttest.New(t), func(a string) customer.Contacts { return g.Corp(a) })
+	events := event.New(queue, h.clock.Now)
+	h.persons = customer.New(h.db, events, queue, h.clock.Now, people, vaulttest.New(t), func(a string) customer.Contacts { return g.Corp(a) })
 	h.Service = New(Deps{
-		DB: h.db, Now: h.clock.Now, Zone: zone, Accounts: accounts, Persons: persons, Staff: people, Touches: &touches{},
+		DB: h.db, Now: h.clock.Now, Zone: zone, Accounts: accounts, Persons: h.persons, Staff: people, Touches: &touches{},
+		Privacy: privacy.New(h.db, events, vaulttest.New(t), h.clock.Now),
 		MiniApp: func(a string) MiniApp { return g.MiniApp(a) }, Corp: func(a string) Corp { return g.Corp(a) },
 	})
 	return h
