@@ -74,15 +74,37 @@ func remove[I, O any](f face, path string, a access, summary string, h handler[I
 	register(f, http.MethodDelete, path, a, summary, h)
 }
 
+// upload is a post that takes a form with files.
+func upload[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
+	op := f.operation(http.MethodPost, path, a, summary)
+	// legible has read the form when huma would begin; from then on the connection has no read limit,
+	// because one that runs out ends the request's context in the middle of the work.
+	op.BodyReadTimeout = -1
+	huma.Register(f.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, f.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
 func register[I, O any](f face, method, path string, a access, summary string, h handler[I, O]) {
+	operate(f.api, f.operation(method, path, a, summary), signatureOf(h), f.problem)
+}
+
+// problem is what a handler's error is answered with.
+func (f *face) problem(ctx context.Context, err error) *problem.Problem {
+	return problem.Of(ctx, f.server.log, err, english(ctx))
+}
+
+// operation is what all routes of a face have in common, with what its line says.
+func (f *face) operation(method, path string, a access, summary string) huma.Operation {
 	op := huma.Operation{
 		Method: method, Path: f.prefix + path, Summary: summary, Tags: []string{f.tag},
 		OperationID: operationID(method, f.tag+path),
 		Errors:      []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable},
-		Middlewares: append(huma.Middlewares{f.server.admit(f, a), f.server.legible}, f.before...),
-		// legible has read the body when huma would begin; from then on the connection has no read
-		// limit, because one that runs out ends the request's context in the middle of the work.
-		BodyReadTimeout: -1,
+		Middlewares: append(huma.Middlewares{f.server.admit(*f, a), f.server.legible}, f.before...),
 	}
 	if !a.anyone {
 		op.Security = f.security
@@ -93,13 +115,7 @@ func register[I, O any](f face, method, path string, a access, summary string, h
 		}
 	}
 	f.server.routes = append(f.server.routes, Route{method, op.Path, a.anyone, a.permission})
-	huma.Register(f.api, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
-		if err != nil {
-			return nil, problem.Of(ctx, f.server.log, err, english(ctx))
-		}
-		return out, nil
-	})
+	return op
 }
 
 // admit is the middleware of one route: nobody reaches a handler past it.

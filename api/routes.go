@@ -141,7 +141,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/segments/{id}/builds/cancel", may("segment.write"), "停止计算 · Stop its build", h.CancelSegmentBuild)
 	get(f, "/import-kinds", may("import.read"), "可导入的数据 · What can be imported", h.ListImportKinds)
 	get(f, "/imports", may("import.read"), "导入记录 · Imports", h.ListImports)
-	post(f, "/imports", may("import.write"), "上传要导入的文件 · Upload a file to be imported", h.UploadImport)
+	upload(f, "/imports", may("import.write"), "上传要导入的文件 · Upload a file to be imported", h.UploadImport)
 	get(f, "/imports/{id}", may("import.read"), "导入进度 · How an import stands", h.GetImport)
 	post(f, "/imports/{id}/preview", may("import.write"), "预览导入 · How its first rows are understood", h.PreviewImport)
 	post(f, "/imports/{id}/start", may("import.write"), "开始导入或试运行 · Start an import or a dry run", h.StartImport)
@@ -181,7 +181,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	put(f, "/welcomes", may("welcome.write"), "设置欢迎语 · Set the welcome of a scope", h.SaveWelcome)
 	remove(f, "/welcomes/{id}", may("welcome.write"), "删除欢迎语 · Delete a welcome", h.DeleteWelcome)
 	get(f, "/media", may("channel_code.read"), "素材 · Files", h.ListMedia)
-	post(f, "/media", may("welcome.write"), "上传素材 · Upload a file", h.UploadMedia)
+	upload(f, "/media", may("welcome.write"), "上传素材 · Upload a file", h.UploadMedia)
 	get(f, "/media/{id}/content", may("channel_code.read"), "下载素材 · Download a file", h.GetMediaContent)
 	remove(f, "/media/{id}", may("welcome.write"), "删除素材 · Delete a file", h.DeleteMedia)
 

@@ -109,7 +109,7 @@ type RotateKeysInput struct {
 	Body struct {
 		CallbackToken  string `json:"callback_token" minLength:"1" maxLength:"32" writeOnly:"true"`
 		CallbackAESKey string `json:"callback_aes_key" minLength:"43" maxLength:"43" writeOnly:"true"`
-		OldValidHours  int    `json:"old_valid_hours" minimum:"0" maximum:"720" default:"24" doc:"how long the present keys stay valid"`
+		OldValidHours  int    `json:"old_valid_hours,omitempty" minimum:"0" maximum:"720" default:"24" doc:"how long the present keys stay valid; 0 ends them at once"`
 	}
 }
 

@@ -106,7 +106,7 @@ type SaveWelcomeInput struct {
 		AccountID string `json:"account_id" minLength:"26" maxLength:"26"`
 		Scope     string `json:"scope" enum:"staff,department,default"`
 		ScopeID   string `json:"scope_id,omitempty" maxLength:"26" doc:"the staff member or department; absent for default"`
-		Enabled   bool   `json:"enabled" default:"true"`
+		Enabled   bool   `json:"enabled,omitempty" default:"true"`
 	}
 }
 

@@ -36,6 +36,8 @@ var parameters = map[string]string{
 	"required form parameter is missing":  "缺少这个参数 / this parameter is missing",
 	"invalid integer":                     "应为整数 / expected an integer",
 	"invalid boolean":                     "应为 true 或 false / expected true or false",
+	"invalid float":                       "应为数字 / expected a number",
+	"invalid time":                        "应为 RFC 3339 时间 / expected an RFC 3339 date-time",
 }
 
 // reason is what validation found, or, where a value passed it and could yet not be taken over, a
