@@ -81,6 +81,12 @@ const (
 	KindDeliveryCall
 )
 
+// The kinds of what channels keep.
+const (
+	KindSenderTask Kind = iota + 160
+	KindLetter
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -18,6 +18,7 @@ func Rows() []any {
 		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},
 		&CustomerGroup{}, &GroupMember{},
 		&Delivery{}, &DeliveryLane{}, &DeliveryTally{}, &DeliveryClaim{}, &DeliveryCall{}, &DeliveryPause{}, &DeliveryPlan{},
+		&SenderTask{}, &MassQuota{}, &ChannelReceipt{}, &ChannelSetting{}, &SubscribeTemplate{}, &SubscribeGrant{}, &KfAccount{}, &KfWindow{}, &Letter{}, &TaskMessage{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}

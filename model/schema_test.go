@@ -70,7 +70,7 @@ var nullableBytes = []string{
 	"customer.sealed_birthday", "identity.sealed_value", "custom_value.sealed_value",
 	"product.fingerprint", "product_category.fingerprint", "customer_order.fingerprint", "refund.fingerprint",
 	"consent.notice_digest", "consent.sealed_guardian",
-	"api_key.sealed_old_secret", "webhook.sealed_old_secret",
+	"api_key.sealed_old_secret", "webhook.sealed_old_secret", "channel_setting.sealed_secret",
 }
 
 func classOfField(f *schema.Field) string {

@@ -43,6 +43,18 @@ var owned = []Mover{
 	table[model.IDConversion]{name: "id_conversion"},
 	table[model.CustomerNote]{name: "customer_note"},
 	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
+	table[model.MassQuota]{
+		name: "mass_quota",
+		same: func(r *model.MassQuota) string { return number(r.AccountID) + "|" + r.Period + "|" + number(r.GroupID) },
+		join: func(stays *model.MassQuota, goes model.MassQuota) {
+			stays.Used += goes.Used
+			stays.Spent = stays.Spent || goes.Spent
+		},
+	},
+	table[model.SubscribeGrant]{name: "subscribe_grant"},
+	table[model.KfWindow]{name: "kf_window"},
+	table[model.Letter]{name: "letter"},
+	table[model.TaskMessage]{name: "task_message"},
 	table[model.CustomerTouch]{name: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
 }
 
