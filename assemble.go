@@ -36,6 +36,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/outreach"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -76,6 +77,7 @@ type parts struct {
 	transfers   *transfer.Service
 	tags        *tag.Service
 	lifecycle   *lifecycle.Service
+	outreach    *outreach.Service
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
 	webhooks    *webhook.Service
@@ -269,6 +271,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.tags.UseSegments(segment.Membership{DB: p.db})
 	p.autotags = autotag.New(autotag.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Tags: p.tags, Logger: p.log})
 	events.Feed("autotag", p.autotags.OnEvents)
+	p.outreach = outreach.New(outreach.Deps{
+		DB: p.db, Now: p.now, Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix, Logger: p.log, Metrics: p.metrics,
+	})
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,

@@ -81,6 +81,7 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	all.Go(func() error { return p.worker.Run(ctx) })
 	all.Go(func() error { p.intake.Pump(ctx); return nil })
 	all.Go(func() error { p.events.RunFeeds(ctx); return nil })
+	all.Go(func() error { p.outreach.Run(ctx); return nil })
 	all.Go(func() error { return p.scheduler.Run(ctx) })
 	if p.audience != nil {
 		all.Go(func() error { p.audience.Run(ctx); return nil })
