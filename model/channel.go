@@ -108,7 +108,7 @@ type KfAccount struct {
 	KfID      string `gorm:"column:open_kfid"`
 	Name      string
 	Managed   bool   // we may send through it
-	Cursor    string // up to where its messages have been read
+	ReadTo    string // a cursor of the platform: up to where its messages have been read
 	GoneAt    *time.Time
 	CreatedAt time.Time
 	UpdatedAt time.Time

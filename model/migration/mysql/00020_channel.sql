@@ -126,7 +126,7 @@ CREATE TABLE IF NOT EXISTS kf_account (
     open_kfid VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     name VARCHAR(64) NOT NULL,
     managed BOOLEAN NOT NULL,
-    cursor VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    read_to VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     gone_at DATETIME(3),
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,

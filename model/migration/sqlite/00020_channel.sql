@@ -120,7 +120,7 @@ CREATE TABLE IF NOT EXISTS kf_account (
     open_kfid VARCHAR(64) NOT NULL,
     name VARCHAR(64) NOT NULL,
     managed BOOLEAN NOT NULL,
-    cursor VARCHAR(128) NOT NULL,
+    read_to VARCHAR(128) NOT NULL,
     gone_at DATETIME,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
