@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -101,7 +102,11 @@ func (s *Scheduler) overtaken(ctx context.Context, p *planned, t tick) error {
 	})
 	if err == nil && status != "" {
 		s.runs.WithLabelValues(p.Name, status).Inc()
-		s.log.Error("a tick was overtaken by the next", "job", p.Name, "fire_time", t.FireTime, "status", status)
+		level := slog.LevelWarn // as of a tick that nobody planted: the next does its work
+		if status == failedTick {
+			level = slog.LevelError
+		}
+		s.log.Log(ctx, level, "a tick was overtaken by the next", "job", p.Name, "fire_time", t.FireTime, "status", status)
 	}
 	return err
 }

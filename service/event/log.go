@@ -139,12 +139,20 @@ func (l *Log) row(f Fact) (*model.Event, error) {
 	return row, nil
 }
 
-// tell makes one work per subscriber of the fact's kind.
+// inBulk are the sources that tell of thousands of facts at once.
+var inBulk = map[string]bool{SourceSync: true, SourceImport: true}
+
+// tell makes one work per subscriber of the fact's kind. What is told in bulk lets what happens now go
+// first: else a customer who scans a code during the first synchronisation would wait behind all others.
 func (l *Log) tell(row *model.Event) []work.Item {
 	var items []work.Item
+	lane := work.LaneNormal
+	if inBulk[row.Source] {
+		lane = work.LaneBulk
+	}
 	told := Recorded{row.ID, row.Kind, row.AccountID, row.CustomerID, row.StaffID, row.OccurredAt, json.RawMessage(row.Payload)}
 	for _, name := range l.subscribers[row.Kind] {
-		item := work.Item{Kind: workKind(name), Payload: told, DedupeKey: fmt.Sprintf("event:%d:%s", row.ID, name)}
+		item := work.Item{Kind: workKind(name), Payload: told, DedupeKey: fmt.Sprintf("event:%d:%s", row.ID, name), Lane: lane}
 		if row.CustomerID != 0 {
 			item.OrderKey = fmt.Sprintf("%s:customer:%d", workKind(name), row.CustomerID)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,67 @@ func newLog(db *gorm.DB) *Log {
 	l := New(work.New(db, clock.System), clock.System)
 	l.Subscribe("journey", func(context.Context, Recorded) error { return nil }, KindCustomerAdded)
 	return l
+}
+
+// TestBulkLetsTheLiveGoFirst holds that thousands of facts of a synchronisation don't stand in the way of
+// what happens meanwhile, and that a customer's facts are told in their order all the same.
+func TestBulkLetsTheLiveGoFirst(t *testing.T) {
+	db := modeltest.DB(t)
+	queue := work.New(db, clock.System)
+	l := New(queue, clock.System)
+	var mu sync.Mutex
+	var told []string
+	l.Subscribe("journey", func(_ context.Context, f Recorded) error {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, fmt.Sprint(f.CustomerID, " ", f.OccurredAt.Second()))
+		return nil
+	}, KindCustomerAdded)
+	const many = 60
+	record := func(source string, facts ...CustomerAdded) {
+		t.Helper()
+		for i := range facts {
+			facts[i].Source = source
+		}
+		err := model.InTx(t.Context(), db, func(tx *gorm.DB) error {
+			for _, f := range facts {
+				if _, err := l.Record(tx, f); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range int64(many) {
+		record([]string{SourceSync, SourceImport}[i%2], added(i+1, 0))
+	}
+	record(SourceCallback, added(many+1, 1), added(1, 2))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- work.NewWorker(queue, work.Options{Concurrency: 2}).Run(ctx) }()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		mu.Lock()
+		n := len(told)
+		mu.Unlock()
+		if n == many+2 || time.Now().After(end) {
+			break
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	at := func(what string) int { return slices.Index(told, what) }
+	if len(told) != many+2 || at(fmt.Sprint(many+1, " 1")) > 10 {
+		t.Errorf("of %d facts the live one was told as number %d: %v", len(told), at(fmt.Sprint(many+1, " 1")), told)
+	}
+	if at("1 0") > at("1 2") {
+		t.Errorf("a customer's facts were told in another order: %v", told)
+	}
 }
 
 func TestRecordTellsWhatIsNew(t *testing.T) {
