@@ -27,6 +27,7 @@ var layers = [][]string{
 	{"lifecycle"},
 	{"outreach"},
 	{"acquisition", "group"},
+	{"coupon"},
 	{"transfer"},
 	{"intake"},
 }

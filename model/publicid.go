@@ -87,6 +87,16 @@ const (
 	KindLetter
 )
 
+// The kinds of coupons and what is done with them.
+const (
+	KindCouponBatch Kind = iota + 150
+	KindCoupon
+	KindCouponEntry
+	KindCouponUse
+	KindCouponRun
+	KindCouponBalance
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -21,5 +21,8 @@ func Rows() []any {
 		&SenderTask{}, &MassQuota{}, &ChannelReceipt{}, &ChannelSetting{}, &SubscribeTemplate{}, &SubscribeGrant{}, &KfAccount{}, &KfWindow{}, &Letter{}, &TaskMessage{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
+		&CouponBatch{}, &CouponCount{}, &CouponBudget{}, &Coupon{}, &CouponEntry{}, &CouponUse{}, &CouponUsePart{}, &CouponRequest{}, &CouponCode{},
+		&CouponRun{}, &CouponRunPart{}, &CouponGiver{}, &CouponOrigin{}, &CouponGuess{}, &CouponBalance{},
+		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}
 }

@@ -71,6 +71,7 @@ var nullableBytes = []string{
 	"product.fingerprint", "product_category.fingerprint", "customer_order.fingerprint", "refund.fingerprint",
 	"consent.notice_digest", "consent.sealed_guardian",
 	"api_key.sealed_old_secret", "webhook.sealed_old_secret", "channel_setting.sealed_secret",
+	"coupon_use.order_key", "coupon_run.sealed_secret", "coupon_origin.device", "coupon_origin.address",
 }
 
 func classOfField(f *schema.Field) string {

@@ -41,6 +41,8 @@ var owned = []Mover{
 	table[model.GroupMember]{name: "group_member"},
 	table[model.Task]{name: "task"},
 	table[model.IDConversion]{name: "id_conversion"},
+	table[model.Coupon]{name: "coupon"},
+	table[model.CouponUse]{name: "coupon_use"},
 	table[model.CustomerNote]{name: "customer_note"},
 	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
 	table[model.MassQuota]{
@@ -70,6 +72,7 @@ var unmoved = map[string]string{
 	"visit_count":     "counts one day's tries of one id",
 	"quality_finding": "is found anew every night",
 	"segment_member":  "segments hear of merges: the one goes out, and the other comes in if they fit",
+	"coupon_entry":    "a ledger: says whose the coupon was then",
 	// A merge is a fact that lifecycle hears of.
 	"customer_lifecycle": "is computed anew, from all that came over",
 	"stage_change":       "is the history that one id's standing follows from, and goes on when a merge is undone",

@@ -81,6 +81,17 @@ var orderProperties = []Property{
 	{Name: "amount_fen", Zh: "金额", En: "Amount", Type: Money},
 }
 
+// couponProperties are what all facts about coupons say.
+var couponProperties = []Property{
+	{Name: "batch_id", Zh: "券批次", En: "Coupon batch", Type: RowID}, {Name: "way", Zh: "领取方式", En: "Way of getting it", Type: Text},
+	channelProperty, staffProperty,
+}
+
+// couponUseProperties are what facts about the use of coupons say.
+var couponUseProperties = append(slices.Clone(couponProperties),
+	Property{Name: "order", Zh: "订单号", En: "Order number", Type: Text}, Property{Name: "shop", Zh: "店铺", En: "Shop", Type: Text},
+	Property{Name: "off_fen", Zh: "优惠金额", En: "Saved", Type: Money})
+
 // builtIn is the one table of the kinds that come with the product. Custom kinds are rows.
 var builtIn = []Kind{
 	{
@@ -164,6 +175,12 @@ var builtIn = []Kind{
 	{Name: KindOrderCompleted, Zh: "订单完成", En: "An order was completed", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindOrderCancelled, Zh: "订单取消", En: "An order was cancelled", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindOrderRefunded, Zh: "退款", En: "Got money back", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
+	{Name: KindCouponIssued, Zh: "领券", En: "Got a coupon", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindCouponRedeemed, Zh: "用券", En: "Used a coupon", Class: ClassTrade, Item: "batch_id", Value: "off_fen", Properties: couponUseProperties},
+	{Name: KindCouponRolledBack, Zh: "退券", En: "A coupon was taken back from an order", Class: ClassTrade, Item: "batch_id", Value: "off_fen", Properties: couponUseProperties},
+	{Name: KindCouponExpiring, Zh: "券即将过期", En: "A coupon is about to expire", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindCouponExpired, Zh: "券过期", En: "A coupon expired", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindCouponVoided, Zh: "券作废", En: "A coupon was voided", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 }
 
 func required(p Property) Property {

@@ -1,0 +1,382 @@
+package coupon
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"zhiyin/model"
+	"zhiyin/service/event"
+	"zhiyin/service/fault"
+)
+
+// IssueInput asks for one coupon for one customer.
+type IssueInput struct {
+	BatchID    int64
+	CustomerID int64
+	Key        Key
+	// Source says how it comes about, SourceID the row that it comes from (an enrolment, a draw, a
+	// points entry, a run); the others what else it is to be judged by.
+	Source        string
+	SourceID      int64
+	CampaignID    int64
+	JourneyID     int64
+	Step          string
+	ChannelCodeID int64
+	StaffID       int64 // who gives it, or whose customer it was; 0: nobody
+	// Device and Address are where a customer takes it from; only hashes are kept.
+	Device, Address string
+	// Code is what makes it, instead of BatchID.
+	Code string
+	// Reason is for people who read the ledger.
+	Reason string
+}
+
+// body is what makes two requests the same. Where a request comes from is no part of what it asks.
+func (in *IssueInput) body() hash {
+	return bodyOf(actIssue, []any{in.BatchID, in.CustomerID, in.Source, in.SourceID, in.CampaignID, in.JourneyID, in.Step, in.ChannelCodeID, in.StaffID, normalCode(in.Code)})
+}
+
+// issued is what became of one IssueInput.
+type issued struct {
+	coupon *model.Coupon
+	again  bool // it was answered before
+	err    error
+}
+
+// Issue gives a customer a coupon, after the commit that it shares with whoever asks at the same moment.
+// Repeating a Key gives the coupon of the first time. It fails with ErrKey, ErrOther, ErrInFlight,
+// ErrNoBatch, ErrClosed, ErrSoldOut, ErrLimit, ErrDayLimit, ErrDevice, ErrAudience, ErrMayNot or
+// ErrAllowance.
+func (s *Service) Issue(ctx context.Context, in IssueInput) (*model.Coupon, error) {
+	release, err := s.flight.take(in.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	out, err := s.claims.Do(ctx, in)
+	if errors.Is(err, model.ErrTooManyWaiting) {
+		return nil, ErrBusy
+	}
+	if err == nil {
+		err = out.err
+	}
+	return out.coupon, err
+}
+
+// ErrBusy is for a rush beyond what waits in line.
+var ErrBusy = fault.New(fault.Unavailable, "coupon.busy", "领取人数较多，请稍后再试", "many are asking; try again in a moment").After(time.Second)
+
+// IssueTx is Issue as part of a larger change the caller is making. It locks the batch's counters until the
+// caller commits, so let it be the last that the change does.
+func (s *Service) IssueTx(tx *gorm.DB, in IssueInput) (*model.Coupon, error) {
+	outs, err := s.issueGathered(tx, []IssueInput{in})
+	if err != nil {
+		return nil, err
+	}
+	return outs[0].coupon, outs[0].err
+}
+
+// issueGathered decides about requests in the order in which they came and writes what is granted. It is
+// the one way in which coupons come about.
+func (s *Service) issueGathered(tx *gorm.DB, ins []IssueInput) ([]issued, error) {
+	g := &issuing{s: s, tx: tx, now: s.Now(), batches: map[int64]*batchIssue{}}
+	g.day, g.began = s.day(g.now)
+	all := make([]asking, len(ins))
+	for i := range ins {
+		all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), body: ins[i].body(), batchID: ins[i].BatchID}
+		g.open = append(g.open, &all[i])
+	}
+	for _, step := range []func() error{g.repeats, g.codes, g.lock, g.ask, g.decide, g.write} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	outs := make([]issued, len(ins))
+	for i := range all {
+		outs[i] = all[i].out
+	}
+	return outs, nil
+}
+
+// asking is one request on its way to a coupon.
+type asking struct {
+	in        *IssueInput
+	key, body hash
+	batchID   int64
+	code      *model.CouponCode // that it comes by
+	out       issued
+}
+
+// issuing is a handful of requests that are decided together.
+type issuing struct {
+	s     *Service
+	tx    *gorm.DB
+	now   time.Time
+	day   string    // today
+	began time.Time // and since when it is
+
+	open    []*asking // who has no answer yet, in their order
+	batches map[int64]*batchIssue
+	granted []*asking
+}
+
+// batchIssue is what is known of one of the batches asked for.
+type batchIssue struct {
+	*offer
+	count   *model.CouponCount
+	members map[int64]bool   // who is in its audience
+	taken   map[int64]*taken // by customer
+	given   map[int64]int64  // by staff, today
+	origins origins
+	n       int           // granted here
+	gave    map[int64]int // granted here, by staff
+}
+
+// settle leaves those in open who have no answer yet.
+func (g *issuing) settle() {
+	g.open = slices.DeleteFunc(g.open, func(a *asking) bool { return a.out.err != nil || a.out.coupon != nil })
+}
+
+// repeats answers those who were answered before.
+func (g *issuing) repeats() error {
+	keys := make([]hash, 0, len(g.open))
+	here := map[hash]bool{}
+	for _, a := range g.open {
+		if a.out.err = a.in.Key.wellFormed(); a.out.err != nil {
+			continue
+		}
+		if here[a.key] {
+			a.out.err = ErrInFlight
+			continue
+		}
+		here[a.key] = true
+		keys = append(keys, a.key)
+	}
+	g.settle()
+	answered, err := requestsOf(g.tx, keys)
+	if err != nil || len(answered) == 0 {
+		return err
+	}
+	earlier := map[int64]*asking{}
+	for _, a := range g.open {
+		ans, err := answered.before(a.key, a.body)
+		if err != nil {
+			a.out.err = err
+		} else if ans != nil {
+			earlier[ans.ID] = a
+		}
+	}
+	rows, err := couponsByID(g.tx, sortedKeys(earlier))
+	for _, c := range rows {
+		earlier[c.ID].out = issued{coupon: c, again: true}
+	}
+	g.settle()
+	return err
+}
+
+// lock takes hold of the counters of the batches and reads what these say.
+func (g *issuing) lock() error {
+	var ids []int64
+	for _, a := range g.open {
+		if g.s.goneLately(a.batchID, g.now) {
+			a.out.err = ErrSoldOut
+			g.hide(a)
+		} else if !slices.Contains(ids, a.batchID) {
+			ids = append(ids, a.batchID)
+		}
+	}
+	g.settle()
+	if len(ids) == 0 {
+		return nil
+	}
+	counts, err := lockCounts(g.tx, ids)
+	if err != nil {
+		return err
+	}
+	for id, n := range counts {
+		o, err := g.s.book.offer(g.tx, id, n.Version)
+		if err != nil {
+			return err
+		}
+		g.batches[id] = &batchIssue{offer: o, count: n, gave: map[int64]int{}}
+	}
+	return nil
+}
+
+// ask reads what the decisions follow from: all of it after the locks, so that it holds until the commit.
+func (g *issuing) ask() (err error) {
+	for id, b := range g.batches {
+		if b.count.State != BatchActive || b.left() == 0 {
+			continue // whatever else is so, they are refused
+		}
+		var list []*asking
+		var customers []int64
+		for _, a := range g.open {
+			if a.batchID == id {
+				list, customers = append(list, a), append(customers, a.in.CustomerID)
+			}
+		}
+		if b.SegmentID != 0 {
+			if b.members, err = membersAmong(g.tx, b.SegmentID, customers); err != nil {
+				return err
+			}
+		}
+		if b.taken, err = takenBy(g.tx, id, customers, g.began); err != nil {
+			return err
+		}
+		if b.given, err = g.allowances(b, list); err != nil {
+			return err
+		}
+		if b.origins, err = g.origins(b, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// left is how many of the stock are left; -1: any number.
+func (b *batchIssue) left() int64 {
+	if b.count.Stock == 0 {
+		return -1
+	}
+	return max(0, b.count.Stock-b.count.Issued-int64(b.n))
+}
+
+// decide goes through the requests in their order.
+func (g *issuing) decide() error {
+	for _, a := range g.open {
+		b := g.batches[a.batchID]
+		if b == nil {
+			a.out.err = ErrNoBatch
+			continue
+		}
+		if a.out.err = g.issuable(a, b); a.out.err == nil {
+			a.out.coupon = g.make(a.in, b)
+			g.granted = append(g.granted, a)
+			continue
+		}
+		if errors.Is(a.out.err, ErrSoldOut) {
+			g.s.gone(b.ID, g.now)
+		}
+		g.hide(a)
+	}
+	return nil
+}
+
+// hide keeps from who came by a code what became of the batch behind it: a code that makes no coupon is
+// like one that there never was. What is so of the customer they may know.
+func (g *issuing) hide(a *asking) {
+	if a.in.Source == SourceCode && !errors.Is(a.out.err, ErrLimit) && !errors.Is(a.out.err, ErrDayLimit) && !errors.Is(a.out.err, ErrDevice) {
+		a.out.err = ErrCode
+	}
+}
+
+// make makes the coupon of a request that is granted, and counts it among what was taken.
+func (g *issuing) make(in *IssueInput, b *batchIssue) *model.Coupon {
+	had := b.taken[in.CustomerID]
+	if had == nil {
+		had = &taken{ClaimerID: in.CustomerID}
+		b.taken[in.CustomerID] = had
+	}
+	had.Number, had.Had, had.Today = had.Number+1, had.Had+1, had.Today+1
+	b.n++
+	if in.Source == SourceStaff {
+		b.given[in.StaffID]++
+		b.gave[in.StaffID]++
+	}
+	c := &model.Coupon{
+		BatchID: b.ID, CustomerID: in.CustomerID, ClaimerID: in.CustomerID, Number: had.Number, State: Usable, Version: 1, BalanceFen: b.terms.FaceFen,
+		Source: in.Source, SourceID: in.SourceID, CampaignID: in.CampaignID, JourneyID: in.JourneyID, Step: in.Step, ChannelCodeID: in.ChannelCodeID,
+		StaffID: in.StaffID, CreatedAt: g.now, MovedAt: g.now,
+	}
+	c.ValidFrom, c.ValidUntil = b.validity(g.now, g.s.Zone)
+	if c.Score = b.origins.score(in, g.s.Key); b.ReviewAt > 0 && c.Score >= b.ReviewAt {
+		c.State = InReview
+	}
+	c.RemindAt = b.remindAt(c, g.now)
+	b.origins.add(in, g.s.Key)
+	return c
+}
+
+// write writes what was granted: coupons, ledger, answers, counters, facts.
+func (g *issuing) write() error {
+	if len(g.granted) == 0 {
+		return nil
+	}
+	coupons := make([]*model.Coupon, len(g.granted))
+	for i, a := range g.granted {
+		coupons[i] = a.out.coupon
+	}
+	if err := insertCoupons(g.tx, coupons); err != nil {
+		return err
+	}
+	entries, requests := make([]*model.CouponEntry, len(coupons)), make([]*model.CouponRequest, len(coupons))
+	var facts []event.Fact
+	for i, a := range g.granted {
+		c := coupons[i]
+		entries[i] = entryOf(c, actIssue, g.now)
+		entries[i].StaffID, entries[i].Reason = a.in.StaffID, a.in.Reason
+		requests[i] = &model.CouponRequest{RequestKey: a.key[:], Body: a.body[:], Answer: asJSON(answer{ID: c.ID}), CreatedAt: g.now}
+		if c.State == Usable {
+			facts = append(facts, event.CouponIssued{CouponFact: factOf(c, g.now), ValidUntil: c.ValidUntil})
+		}
+	}
+	if err := insertEntries(g.tx, entries); err != nil {
+		return err
+	}
+	if err := insertRequests(g.tx, requests); err != nil {
+		return err
+	}
+	if err := g.count(); err != nil {
+		return err
+	}
+	_, err := g.s.Events.RecordEach(g.tx, facts...)
+	return err
+}
+
+// count lowers what the coupons were taken from: stocks, allowances, codes.
+func (g *issuing) count() error {
+	for _, id := range sortedKeys(g.batches) {
+		b := g.batches[id]
+		if b.n == 0 {
+			continue
+		}
+		if err := addIssued(g.tx, id, b.n); err != nil {
+			return err
+		}
+		for _, who := range sortedKeys(b.gave) {
+			if err := addGiven(g.tx, id, who, g.day, b.gave[who]); err != nil {
+				return err
+			}
+		}
+	}
+	var from []*model.CouponOrigin
+	for _, a := range g.granted {
+		if a.code != nil && a.code.Single {
+			if err := takeCode(g.tx, a.code.ID, a.out.coupon, g.now); err != nil {
+				return err
+			}
+		}
+		if o := g.batches[a.batchID].origins.row(a, g.now, g.s.Key); o != nil {
+			from = append(from, o)
+		}
+	}
+	return insertOrigins(g.tx, from)
+}
+
+// entryOf begins the ledger's entry of a move after which a coupon is as given.
+func entryOf(c *model.Coupon, act string, at time.Time) *model.CouponEntry {
+	return &model.CouponEntry{CouponID: c.ID, Version: c.Version, BatchID: c.BatchID, CustomerID: c.CustomerID, Act: act, State: c.State, At: at}
+}
+
+// factOf is what the facts about a coupon share.
+func factOf(c *model.Coupon, at time.Time) event.CouponFact {
+	return event.CouponFact{
+		CouponID: c.ID, BatchID: c.BatchID, CustomerID: c.CustomerID, Way: c.Source, CampaignID: c.CampaignID, JourneyID: c.JourneyID, Step: c.Step,
+		ChannelCodeID: c.ChannelCodeID, StaffID: c.StaffID, Version: c.Version, At: at,
+	}
+}

@@ -1,0 +1,268 @@
+package coupon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"zhiyin/model"
+	"zhiyin/model/modeltest"
+)
+
+// TestKinds: what each kind saves, and how it is divided among lines.
+func TestKinds(t *testing.T) {
+	lines := basis{lines: []piece{{1, 1000}, {2, 999}, {3, 1}}, shipping: 800, balance: 5000}
+	tests := []struct {
+		name, kind, terms string
+		of                basis
+		lines             []model.Fen
+		shipping          model.Fen
+	}{
+		{"amount", "amount_off", `{"off_fen":100}`, lines, []model.Fen{50, 50, 0}, 0},
+		{"amount above the bill", "amount_off", `{"off_fen":9999}`, lines, []model.Fen{1000, 999, 1}, 0},
+		{"percentage", "percent_off", `{"off_bp":1500}`, lines, []model.Fen{150, 150, 0}, 0},
+		{"percentage with cap", "percent_off", `{"off_bp":5000,"cap_fen":10}`, lines, []model.Fen{5, 5, 0}, 0},
+		{"ladder below", "ladder", `{"steps":[{"from_fen":2001,"off_fen":5}]}`, lines, []model.Fen{0, 0, 0}, 0},
+		{"ladder at the step", "ladder", `{"steps":[{"from_fen":1000,"off_fen":5},{"from_fen":2000,"off_fen":20}]}`, lines, []model.Fen{10, 10, 0}, 0},
+		{"exchange the dearest piece", "exchange", `{"pieces":1}`, lines, []model.Fen{1000, 0, 0}, 0},
+		{"exchange two pieces", "exchange", `{"pieces":2}`, lines, []model.Fen{1000, 499, 0}, 0},
+		{"delivery", "shipping", `{}`, lines, nil, 800},
+		{"delivery with cap", "shipping", `{"cap_fen":500}`, lines, nil, 500},
+		{"stored value, all of it", "stored_value", `{"face_fen":5000}`, lines, []model.Fen{1000, 999, 1}, 800},
+		{"stored value, a part", "stored_value", `{"face_fen":5000}`, basis{lines.lines, 800, 20}, []model.Fen{10, 10, 0}, 0},
+		{"two and one free", "buy_get", `{"buy":2,"get":1,"off_bp":10000}`, lines, []model.Fen{0, 499, 0}, 0},
+		{"two and the third for half", "buy_get", `{"buy":2,"get":1,"off_bp":5000}`, basis{lines: []piece{{6, 6000}}}, []model.Fen{1000}, 0},
+		{"too few pieces", "buy_get", `{"buy":6,"get":1,"off_bp":10000}`, lines, []model.Fen{0, 0, 0}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := kindOf(tt.kind)
+			terms, field, why := termsOf(k, json.RawMessage(tt.terms))
+			if why != "" {
+				t.Fatal(field, why)
+			}
+			if got := k.off(terms, tt.of); !slices.Equal(got.lines, tt.lines) || got.shipping != tt.shipping {
+				t.Errorf("saves %v and %d, want %v and %d", got.lines, got.shipping, tt.lines, tt.shipping)
+			}
+		})
+	}
+}
+
+func TestTermsOfAnotherKind(t *testing.T) {
+	for kind, terms := range map[string]string{
+		"amount_off": `{"off_bp":10}`, "percent_off": `{"off_bp":10001}`, "ladder": `{"steps":[{"from_fen":10,"off_fen":20}]}`, "exchange": `{}`,
+		"shipping": `{"price":1}`, "stored_value": `{"face_fen":-1}`, "buy_get": `{"buy":1,"get":1}`,
+	} {
+		if _, _, why := termsOf(kindOf(kind), json.RawMessage(terms)); why == "" {
+			t.Errorf("%s takes %s", kind, terms)
+		}
+	}
+}
+
+func TestRedeem(t *testing.T) {
+	h := newHouse(t)
+	b := h.batch(func(in *BatchInput) { in.Rules.MinimumFen = 5000 })
+	c := h.has(b.ID, 7)
+	if _, err := h.redeem(7, bill("A1", 4999), c.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("below the minimum: %v", err)
+	}
+	if _, err := h.redeem(8, bill("A1", 5000), c.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	u := must(h.redeem(7, bill("A1", 5000), c.ID))
+	if u.OffFen != 1000 || u.State != UseRedeemed || h.coupon(c.ID).State != Used {
+		t.Errorf("use %+v", u.CouponUse)
+	}
+	if _, err := h.redeem(7, bill("A2", 5000), c.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("twice: %v", err)
+	}
+	h.wantFacts("coupon.issued", "coupon.redeemed")
+}
+
+// TestExpiryAtTheVerySecond: good in the last millisecond, not in the next.
+func TestExpiryAtTheVerySecond(t *testing.T) {
+	h := newHouse(t)
+	end := noon.Add(time.Hour)
+	b := h.batch(func(in *BatchInput) { in.ValidUntil, in.PerCustomer = &end, 2 })
+	first, second := h.has(b.ID, 7), h.has(b.ID, 7)
+	h.clock.Advance(time.Hour - time.Millisecond)
+	must(h.redeem(7, bill("A1", 5000), first.ID))
+	h.clock.Advance(time.Millisecond)
+	if _, err := h.redeem(7, bill("A2", 5000), second.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("at the very moment: %v", err)
+	}
+	for range 2 {
+		if err := h.Tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h.coupon(second.ID).State != Expired || h.count(b.ID).Expired != 1 {
+		t.Errorf("it is %s", h.coupon(second.ID).State)
+	}
+	h.wantFacts("coupon.issued", "coupon.issued", "coupon.redeemed", "coupon.expired")
+}
+
+func TestReservations(t *testing.T) {
+	h := newHouse(t)
+	b := h.batch(func(in *BatchInput) { in.BudgetCount = 1 })
+	mine, theirs := h.has(b.ID, 7), h.has(b.ID, 8)
+	reserve := func(order string, customer, coupon int64) (*Use, error) {
+		return h.Reserve(t.Context(), UseInput{Key: h.key("key:1"), CustomerID: customer, Coupons: []int64{coupon}, Bill: bill(order, 5000), TTL: time.Minute, APIKeyID: 1})
+	}
+	u := must(reserve("A1", 7, mine.ID))
+	if _, err := reserve("A2", 7, mine.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("reserved twice: %v", err)
+	}
+	if _, err := reserve("A3", 8, theirs.ID); !errors.Is(err, ErrBudget) {
+		t.Errorf("beyond the budget: %v", err)
+	}
+	if _, err := h.RedeemReserved(t.Context(), Settle{Key: h.key("key:2"), UseID: u.ID, APIKeyID: 2}); !errors.Is(err, ErrNoUse) {
+		t.Errorf("by another system: %v", err)
+	}
+	h.clock.Advance(time.Minute)
+	if _, err := h.RedeemReserved(t.Context(), Settle{Key: h.key("key:1"), UseID: u.ID, APIKeyID: 1}); !errors.Is(err, ErrOver) {
+		t.Errorf("when it is over: %v", err)
+	}
+	if err := h.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if h.coupon(mine.ID).State != Usable {
+		t.Errorf("it is %s after the reservation", h.coupon(mine.ID).State)
+	}
+	u = must(reserve("A1", 8, theirs.ID)) // the order and the budget are free again
+	done := must(h.RedeemReserved(t.Context(), Settle{Key: h.key("key:1"), UseID: u.ID, APIKeyID: 1}))
+	if done.State != UseRedeemed || h.coupon(theirs.ID).State != Used {
+		t.Errorf("use %+v", done.CouponUse)
+	}
+	if _, err := h.Release(t.Context(), Settle{Key: h.key("key:1"), UseID: u.ID, APIKeyID: 1}); !errors.Is(err, ErrUse) {
+		t.Errorf("released after it was redeemed: %v", err)
+	}
+}
+
+// TestStacks: a stack is used whole or not at all; categories say what goes together.
+func TestStacks(t *testing.T) {
+	h := newHouse(t)
+	shop := h.batch(func(in *BatchInput) { in.Rules.Category, in.Rules.With = "shop", []string{"delivery"} })
+	alone := h.batch()
+	delivery := h.batch(func(in *BatchInput) {
+		in.Kind, in.Terms, in.BudgetCount = "shipping", nil, 1000
+		in.Rules.Category, in.Rules.With = "delivery", []string{"shop"}
+	})
+	a, b, c := h.has(shop.ID, 7), h.has(delivery.ID, 7), h.has(alone.ID, 7)
+	order := bill("A1", 5000)
+	order.ShippingFen = 600
+	if _, err := h.redeem(7, order, a.ID, c.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("one that stands alone: %v", err)
+	}
+	if h.coupon(a.ID).State != Usable {
+		t.Error("a part of a refused stack is used")
+	}
+	q := must(h.Qualify(t.Context(), 7, order))
+	if q.OffFen != 1600 || !slices.Equal(q.Best, []int64{a.ID, b.ID}) {
+		t.Errorf("best is %v with %d, want %v", q.Best, q.OffFen, []int64{a.ID, b.ID})
+	}
+	u := must(h.redeem(7, order, a.ID, b.ID))
+	if u.OffFen != 1600 || len(u.Parts) != 2 {
+		t.Errorf("use %+v", u)
+	}
+}
+
+// TestPartialRefunds: whatever the order of refunds, what comes back adds up, and the last gives the coupon back.
+func TestPartialRefunds(t *testing.T) {
+	lines := []Line{{Line: 1, Quantity: 3, PriceFen: 333}, {Line: 2, Quantity: 7, PriceFen: 101}, {Line: 3, Quantity: 1, PriceFen: 4999}}
+	pieces := []int{1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3}
+	for _, shift := range []int{0, 1, 4, 7, 10} {
+		t.Run(fmt.Sprint("from ", shift), func(t *testing.T) {
+			h := newHouse(t)
+			b := h.batch(func(in *BatchInput) { in.BudgetFen = 100_000 })
+			c := h.has(b.ID, 7)
+			u := must(h.redeem(7, Bill{Order: "A1", Lines: lines}, c.ID))
+			var back model.Fen
+			for i := range pieces {
+				line := pieces[(i*7+shift)%len(pieces)]
+				r, err := h.RollBack(t.Context(), RollBackInput{Key: h.key("key:1"), UseID: u.ID, Lines: []ReturnedLine{{line, 1}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				back += r.OffFen
+				if last := i == len(pieces)-1; (h.coupon(c.ID).State == Usable) != last {
+					t.Fatalf("after %d of %d pieces the coupon is %s", i+1, len(pieces), h.coupon(c.ID).State)
+				}
+			}
+			if back != 1000 {
+				t.Errorf("%d fen came back, want 1000", back)
+			}
+			m := must(budgetsOf(h.db, []int64{b.ID}, ""))
+			if m[0].UsedFen != 0 || m[0].UsedCount != 0 {
+				t.Errorf("the budget has %d fen and %d uses", m[0].UsedFen, m[0].UsedCount)
+			}
+			must(h.redeem(7, bill("A2", 5000), c.ID))
+		})
+	}
+}
+
+// TestS22_KeysOfUses: repeated, refunds and redemptions are answered as before.
+func TestS22_KeysOfUses(t *testing.T) {
+	h := newHouse(t)
+	c := h.has(h.batch().ID, 7)
+	in := UseInput{Key: Key{"key:1", "redeem-A1"}, CustomerID: 7, Coupons: []int64{c.ID}, Bill: bill("A1", 5000)}
+	first, again := must(h.Redeem(t.Context(), in)), must(h.Redeem(t.Context(), in))
+	if first.ID != again.ID {
+		t.Error("redeemed twice under one key")
+	}
+	other := in
+	other.Bill = bill("A1", 6000)
+	if _, err := h.Redeem(t.Context(), other); !errors.Is(err, ErrOther) {
+		t.Errorf("another bill under the key: %v", err)
+	}
+	back := RollBackInput{Key: Key{"key:1", "refund-A1"}, UseID: first.ID}
+	one, two := must(h.RollBack(t.Context(), back)), must(h.RollBack(t.Context(), back))
+	if one.OffFen != 1000 || two.OffFen != 1000 {
+		t.Errorf("took back %d, and again %d", one.OffFen, two.OffFen)
+	}
+	back.Key = h.key("key:1")
+	if _, err := h.RollBack(t.Context(), back); !errors.Is(err, ErrUse) {
+		t.Errorf("taken back twice: %v", err)
+	}
+	if n := modeltest.Count[model.CouponEntry](t, h.db); n != 3 {
+		t.Errorf("%d entries, want 3", n)
+	}
+}
+
+func TestStoredValue(t *testing.T) {
+	h := newHouse(t)
+	b := h.batch(func(in *BatchInput) { in.Kind, in.Terms = "stored_value", json.RawMessage(`{"face_fen":5000}`) })
+	c := h.has(b.ID, 7)
+	u := must(h.redeem(7, bill("A1", 3000), c.ID))
+	if got := h.coupon(c.ID); got.State != Usable || got.BalanceFen != 2000 {
+		t.Errorf("after 3000 of 5000: %s with %d", got.State, got.BalanceFen)
+	}
+	must(h.redeem(7, bill("A2", 9000), c.ID))
+	if got := h.coupon(c.ID); got.State != Used || got.BalanceFen != 0 {
+		t.Errorf("after all: %s with %d", got.State, got.BalanceFen)
+	}
+	must(h.RollBack(t.Context(), RollBackInput{Key: h.key("key:1"), UseID: u.ID}))
+	if got := h.coupon(c.ID); got.State != Usable || got.BalanceFen != 3000 {
+		t.Errorf("after a refund: %s with %d", got.State, got.BalanceFen)
+	}
+}
+
+// TestDailyBudget: a day's budget ends with the day.
+func TestDailyBudget(t *testing.T) {
+	h := newHouse(t)
+	b := h.batch(func(in *BatchInput) { in.BudgetDayFen, in.PerCustomer = 1500, 3 })
+	list := []*model.Coupon{h.has(b.ID, 7), h.has(b.ID, 7), h.has(b.ID, 7)}
+	must(h.redeem(7, bill("A1", 5000), list[0].ID))
+	if _, err := h.redeem(7, bill("A2", 5000), list[1].ID); !errors.Is(err, ErrBudget) {
+		t.Errorf("beyond the day's budget: %v", err)
+	}
+	q := must(h.Qualify(t.Context(), 7, bill("A2", 5000)))
+	if q.Items[0].Misfit == nil || q.Items[0].Misfit.Code != "budget" {
+		t.Errorf("qualified %+v", q.Items[0])
+	}
+	h.clock.Advance(24 * time.Hour)
+	must(h.redeem(7, bill("A2", 5000), list[1].ID))
+}

@@ -1,0 +1,98 @@
+package event
+
+import (
+	"strconv"
+	"time"
+)
+
+// The kinds of facts about coupons.
+const (
+	KindCouponIssued     = "coupon.issued"
+	KindCouponRedeemed   = "coupon.redeemed"
+	KindCouponRolledBack = "coupon.rolled_back"
+	KindCouponExpiring   = "coupon.expiring"
+	KindCouponExpired    = "coupon.expired"
+	KindCouponVoided     = "coupon.voided"
+)
+
+// SourceCoupon says that a fact comes from a coupon.
+const SourceCoupon = "coupon"
+
+// CouponFact is what the facts about a coupon share, with where the coupon came from.
+type CouponFact struct {
+	CouponID   int64 `json:"coupon_id"`
+	BatchID    int64 `json:"batch_id"`
+	CustomerID int64 `json:"customer_id"`
+	// How the coupon came about: claim, code, staff, journey, campaign, draw, points, referral, console.
+	Way           string    `json:"way"`
+	CampaignID    int64     `json:"campaign_id,omitempty"`
+	JourneyID     int64     `json:"journey_id,omitempty"`
+	Step          string    `json:"step,omitempty"`
+	ChannelCodeID int64     `json:"channel_code_id,omitempty"`
+	StaffID       int64     `json:"staff_id,omitempty"`
+	Version       int       `json:"version"` // of the coupon after it
+	At            time.Time `json:"at"`
+}
+
+// about keys a fact by the move that it tells of: each happens once.
+func (f CouponFact) about(kind string) About {
+	return About{
+		Kind: kind, CustomerID: f.CustomerID, StaffID: f.StaffID, Source: SourceCoupon, At: f.At,
+		Key: kind + ":" + strconv.FormatInt(f.CouponID, 10) + ":" + strconv.Itoa(f.Version),
+	}
+}
+
+// CouponIssued 领券: the coupon is the customer's and may be used.
+type CouponIssued struct {
+	CouponFact
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// About implements Fact.
+func (f CouponIssued) About() About { return f.about(KindCouponIssued) }
+
+// CouponUseFact is what the facts about the use of a coupon share.
+type CouponUseFact struct {
+	CouponFact
+	UseID  int64  `json:"use_id"`
+	Order  string `json:"order"`
+	Shop   string `json:"shop,omitempty"`
+	OffFen int64  `json:"off_fen"` // saved, or taken back from what was saved
+}
+
+// CouponRedeemed 核销.
+type CouponRedeemed struct{ CouponUseFact }
+
+// About implements Fact.
+func (f CouponRedeemed) About() About { return f.about(KindCouponRedeemed) }
+
+// CouponRolledBack 退券: an order was refunded, in all or in part. In all, the coupon may be used again.
+type CouponRolledBack struct{ CouponUseFact }
+
+// About implements Fact.
+func (f CouponRolledBack) About() About { return f.about(KindCouponRolledBack) }
+
+// CouponExpiring 即将过期: it was not used yet, and the time has come to say so.
+type CouponExpiring struct {
+	CouponFact
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// About implements Fact. A coupon is about to expire once for each time at which it does.
+func (f CouponExpiring) About() About {
+	a := f.about(KindCouponExpiring)
+	a.Key = KindCouponExpiring + ":" + strconv.FormatInt(f.CouponID, 10) + ":" + strconv.FormatInt(f.ValidUntil.UnixMilli(), 10)
+	return a
+}
+
+// CouponExpired 过期.
+type CouponExpired struct{ CouponFact }
+
+// About implements Fact.
+func (f CouponExpired) About() About { return f.about(KindCouponExpired) }
+
+// CouponVoided 作废.
+type CouponVoided struct{ CouponFact }
+
+// About implements Fact.
+func (f CouponVoided) About() About { return f.about(KindCouponVoided) }
