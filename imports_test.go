@@ -28,6 +28,7 @@ var layers = [][]string{
 	{"outreach"},
 	{"acquisition", "group"},
 	{"coupon"},
+	{"journey"},
 	{"transfer"},
 	{"intake"},
 }

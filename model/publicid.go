@@ -69,6 +69,13 @@ const (
 	KindTagRuleAct
 )
 
+// The kinds of journeys.
+const (
+	KindJourney Kind = iota + 140
+	KindEnrolment
+	KindRehearsal
+)
+
 // The kinds of tables that come in and go out.
 const (
 	KindImport Kind = iota + 100

@@ -19,6 +19,7 @@ func Rows() []any {
 		&CustomerGroup{}, &GroupMember{},
 		&Delivery{}, &DeliveryLane{}, &DeliveryTally{}, &DeliveryClaim{}, &DeliveryCall{}, &DeliveryPause{}, &DeliveryPlan{},
 		&SenderTask{}, &MassQuota{}, &ChannelReceipt{}, &ChannelSetting{}, &SubscribeTemplate{}, &SubscribeGrant{}, &KfAccount{}, &KfWindow{}, &Letter{}, &TaskMessage{},
+		&Journey{}, &JourneyVersion{}, &Enrolment{}, &EnrolmentVisit{}, &JourneyCount{}, &JourneyRehearsal{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 		&CouponBatch{}, &CouponCount{}, &CouponBudget{}, &Coupon{}, &CouponEntry{}, &CouponUse{}, &CouponUsePart{}, &CouponRequest{}, &CouponCode{},

@@ -57,6 +57,10 @@ var owned = []Mover{
 	table[model.KfWindow]{name: "kf_window"},
 	table[model.Letter]{name: "letter"},
 	table[model.TaskMessage]{name: "task_message"},
+	// A run that both made is one run: the one of who stands goes on.
+	table[model.Enrolment]{name: "enrolment", same: func(r *model.Enrolment) string {
+		return number(r.JourneyID) + "|" + number(int64(r.Turn)) + "|" + r.EntryKey
+	}},
 	table[model.CustomerTouch]{name: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
 }
 

@@ -69,6 +69,7 @@ var (
 	stateProperty   = Property{Name: "state", Zh: "渠道参数", En: "State", Type: Text}
 	segmentProperty = Property{Name: "segment_id", Zh: "人群", En: "Segment", Type: RowID}
 	groupProperty   = Property{Name: "group_id", Zh: "客户群", En: "Group", Type: RowID}
+	journeyProperty = Property{Name: "journey_id", Zh: "旅程", En: "Journey", Type: RowID}
 	dwellProperty   = Property{Name: "dwell_ms", Zh: "停留毫秒数", En: "Dwell time in ms", Type: Integer}
 	pageProperty    = Property{Name: "page", Zh: "页面", En: "Page", Type: Text}
 	productProperty = Property{Name: "product", Zh: "商品编号", En: "Product number", Type: Text, Required: true}
@@ -169,6 +170,19 @@ var builtIn = []Kind{
 	}, {
 		Name: KindSegmentLeft, Zh: "离开人群", En: "Left a segment", Class: ClassRelation, Item: "segment_id",
 		Properties: []Property{segmentProperty, {Name: "stay", Zh: "第几次", En: "Which stay", Type: Integer}},
+	},
+	{
+		Name: KindJourneyEntered, Zh: "进入旅程", En: "Entered a journey", Class: ClassRelation, Item: "journey_id",
+		Properties: []Property{journeyProperty, {Name: "held", Zh: "对照组", En: "In the hold-out", Type: Boolean}},
+	}, {
+		Name: KindJourneyExited, Zh: "离开旅程", En: "Left a journey", Class: ClassRelation, Item: "journey_id",
+		Properties: []Property{journeyProperty, {Name: "reason", Zh: "原因", En: "Reason", Type: Text}},
+	}, {
+		Name: KindJourneyGoal, Zh: "达成旅程目标", En: "Reached a journey's goal", Class: ClassRelation, Item: "journey_id",
+		Properties: []Property{journeyProperty, {Name: "held", Zh: "对照组", En: "In the hold-out", Type: Boolean}},
+	}, {
+		Name: KindJourneyCalled, Zh: "旅程通知", En: "A journey told other systems", Class: ClassRelation, Item: "journey_id",
+		Properties: []Property{journeyProperty, {Name: "label", Zh: "标识", En: "Label", Type: Text}},
 	},
 	{Name: KindOrderPlaced, Zh: "下单", En: "Placed an order", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindOrderPaid, Zh: "支付订单", En: "Paid an order", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},

@@ -14,6 +14,7 @@ const (
 	SourceConsole = event.SourceConsole // somebody at the console; the id is the staff member's
 	SourceBatch   = "batch"             // the id is the batch's
 	SourceRule    = "rule"              // the id is the automatic rule's
+	SourceJourney = "journey"           // the id is the journey's
 
 	sourceChannelCode = "channel_code" // the id is the code's
 	// sourceMirror marks assignments that follow from the grants of the customer and give nothing themselves.

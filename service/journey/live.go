@@ -1,0 +1,192 @@
+package journey
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"zhiyin/model"
+	"zhiyin/service/event"
+	"zhiyin/service/outreach"
+	"zhiyin/service/profile"
+	"zhiyin/service/segment"
+	"zhiyin/service/staff"
+	"zhiyin/service/tag"
+)
+
+// live is the world as it is: all that is done is done within one transaction.
+type live struct {
+	s   *Service
+	tx  *gorm.DB
+	now time.Time
+}
+
+// defaultWorth is how long a message is worth sending where its step says nothing.
+const defaultWorth = 72 * time.Hour
+
+func (w *live) fits(rule *segment.Rule, customers []int64) (map[int64]bool, error) {
+	return w.s.fitting(w.tx, rule, customers, w.now)
+}
+
+// fitting asks a rule about customers, children included: whether they may be written to is for the governor to say.
+func (s *Service) fitting(tx *gorm.DB, rule *segment.Rule, customers []int64, now time.Time) (map[int64]bool, error) {
+	words, err := s.vocabulary(tx, false)
+	if err != nil {
+		return nil, err
+	}
+	env := &segment.Env{Now: now, Zone: s.Zone, Known: words, Minors: true, SQLite: model.IsSQLite(tx)}
+	q, err := env.Select(rule, segment.Scope{IDs: customers})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := selectIDs(tx, q.SQL, q.Args)
+	return setOf(ids), err
+}
+
+func (w *live) members(segmentID int64, customers []int64) (map[int64]bool, error) {
+	return membersAmong(w.tx, segmentID, customers)
+}
+
+func (w *live) happened(sign *Sign, who []*run) (map[*run]bool, error) {
+	if sign.Event == nil {
+		in, err := w.members(sign.Segment+sign.Left, customersOf(who))
+		out := map[*run]bool{}
+		for _, r := range who {
+			out[r] = in[r.CustomerID] == (sign.Left == 0)
+		}
+		return out, err
+	}
+	from := w.now
+	for _, r := range who {
+		if r.ArrivedAt.Before(from) {
+			from = r.ArrivedAt
+		}
+	}
+	events, err := eventsOf(w.tx, []string{sign.Event.Kind}, customersOf(who), from, w.now)
+	if err != nil {
+		return nil, err
+	}
+	return seenBy(sign.Event, who, events), nil
+}
+
+// seenBy tells for whom one of the events is the one that is looked out for, since they came to the node.
+func seenBy(h *Happening, who []*run, events []model.Event) map[*run]bool {
+	of := map[int64][]model.Event{}
+	for _, e := range events {
+		if h.fits(e.Kind, readSaid(e.Payload)) {
+			of[e.CustomerID] = append(of[e.CustomerID], e)
+		}
+	}
+	out := map[*run]bool{}
+	for _, r := range who {
+		out[r] = slices.ContainsFunc(of[r.CustomerID], func(e model.Event) bool { return !e.OccurredAt.Before(r.ArrivedAt) })
+	}
+	return out
+}
+
+// intent is the message that a step means for a customer. Each visit of a step means one.
+func intent(n *Node, r *run) outreach.Intent {
+	worth := r.now.Add(defaultWorth)
+	if s, set := n.With["expires"].(Span); set {
+		worth = s.After(r.now, time.UTC)
+	}
+	return outreach.Intent{
+		Source: outreach.SourceJourney, SourceID: r.JourneyID, Step: n.ID, CustomerID: r.CustomerID, Occurrence: occurrence(r),
+		Channel: n.With.text("channel"), AccountID: n.With.number("account"), StaffID: n.With.number("staff"), MessageID: n.With.number("message"),
+		Values: unpackSaid(r.Said), Topic: n.With.text("topic"), Transactional: n.With.flag("transactional"), Targeted: !n.With.flag("transactional"),
+		Priority: int(n.With.number("priority")), DueAt: r.now, ExpiresAt: worth,
+	}
+}
+
+// occurrence names a visit for ever.
+func occurrence(r *run) string { return fmt.Sprintf("%d.%d", r.ID, r.Visit) }
+
+func (w *live) send(n *Node, who []*run) error {
+	in := make([]outreach.Intent, len(who))
+	for i, r := range who {
+		in[i] = intent(n, r)
+	}
+	_, err := w.s.Messages.PlanTx(w.tx, in)
+	return err
+}
+
+func (w *live) tag(n *Node, who []*run) error {
+	in := tag.Giving{
+		CustomerIDs: customersOf(who), Add: n.With.refs("add"), Remove: n.With.refs("remove"), Bulk: len(who) > 10,
+		Origin: tag.Origin{Source: tag.SourceJourney, ID: who[0].JourneyID},
+	}
+	if s, set := n.With["expires"].(Span); set {
+		end := s.After(w.now, w.s.Zone)
+		in.ExpiresAt = &end
+	}
+	_, err := w.s.Tags.GiveTx(w.tx, in)
+	return err
+}
+
+func (w *live) set(n *Node, who []*run) error {
+	value := []string{}
+	if v := n.With.text("value"); v != "" {
+		value = []string{v}
+	}
+	in, err := w.s.Profiles.Checked(w.tx, profile.Edit{Answers: profile.Answers{n.With.text("field"): value}})
+	if err != nil {
+		return err
+	}
+	for _, id := range customersOf(who) {
+		if _, err := w.s.Profiles.EditTx(w.tx, id, in, profile.By{Source: event.SourceJourney}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask gives tasks to those who are named, or who follow; a customer whom nobody follows is nobody's task.
+func (w *live) ask(n *Node, who []*run) error {
+	to := n.With.number("staff")
+	var follow map[int64]follower
+	if to == 0 {
+		var err error
+		if follow, err = followers(w.tx, customersOf(who)); err != nil {
+			return err
+		}
+	}
+	for _, r := range who {
+		staffID := to
+		if to == 0 {
+			staffID = follow[r.CustomerID].StaffID
+		}
+		if staffID == 0 {
+			continue
+		}
+		in := staff.TaskInput{
+			StaffID: staffID, CustomerID: r.CustomerID, Kind: "journey", DedupeKey: "journey:" + occurrence(r), Title: n.With.text("title"), Note: n.With.text("note"),
+		}
+		if s, set := n.With["due"].(Span); set {
+			in.DueAt = s.After(w.now, w.s.Zone)
+		}
+		if err := w.s.Tasks.AddTaskTx(w.tx, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *live) call(n *Node, who []*run) error {
+	facts := make([]event.Fact, len(who))
+	for i, r := range who {
+		facts[i] = event.JourneyCalled{JourneyFact: factOf(&r.Enrolment, w.now), Label: n.With.text("label"), Visit: r.Visit}
+	}
+	_, err := w.s.Events.Record(w.tx, facts...)
+	return err
+}
+
+func (w *live) start(n *Node, who []*run) error {
+	in := make([]candidate, len(who))
+	for i, r := range who {
+		in[i] = candidate{customer: r.CustomerID, cause: "journey", event: r.EventID, said: unpackSaid(r.Said)}
+	}
+	_, err := w.s.enterTx(w.tx, n.With.number("journey"), in)
+	return err
+}
