@@ -259,10 +259,17 @@ func (a *application) refresh(changed []*pair, fresh map[int64]bool) error {
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		before := *row
+	before := make([]*model.Customer, len(rows))
+	for i, row := range rows {
+		was := *row
+		before[i] = &was
 		latest[row.ID].describe(row, a.in.ReadAt)
-		if err := a.s.alter(a.tx, &before, row, a.in.Source, 0); err != nil {
+	}
+	if err := keepWhatPeopleSaid(a.tx, before, rows); err != nil {
+		return err
+	}
+	for i, row := range rows {
+		if err := a.s.alter(a.tx, before[i], row, a.in.Source, 0); err != nil {
 			return err
 		}
 	}
