@@ -272,8 +272,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.autotags = autotag.New(autotag.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Tags: p.tags, Logger: p.log})
 	events.Feed("autotag", p.autotags.OnEvents)
 	p.outreach = outreach.New(outreach.Deps{
-		DB: p.db, Now: p.now, Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix, Logger: p.log, Metrics: p.metrics,
+		DB: p.db, Events: events, Now: p.now, Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix, Logger: p.log, Metrics: p.metrics,
 	})
+	p.customers.Owns(p.outreach.Mover())
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,
@@ -370,6 +371,10 @@ func (p *parts) jobs() job.Deps {
 		ValuePrune:         p.profiles.PruneValues,
 		TransferPrune:      p.transfers.PruneFiles,
 		VisitPrune:         p.visits.Prune,
+		DeliveryExpire:     p.outreach.Expire,
+		DeliveryFold:       p.outreach.Fold,
+		DeliveryVerify:     p.outreach.Verify,
+		DeliveryPrune:      p.outreach.Prune,
 	}
 }
 

@@ -53,6 +53,10 @@ type Deps struct {
 	ValuePrune         func(ctx context.Context) error
 	VisitPrune         func(ctx context.Context) error
 	TransferPrune      func(ctx context.Context) error
+	DeliveryExpire     func(ctx context.Context) error
+	DeliveryFold       func(ctx context.Context) error
+	DeliveryVerify     func(ctx context.Context) error
+	DeliveryPrune      func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -121,6 +125,18 @@ func All(d Deps) []Job {
 		}, {
 			Name: "transfer.prune", Schedule: "7 * * * *", Max: 10 * time.Minute, Run: d.TransferPrune,
 			Zh: "删除过期的导入导出文件", En: "deletes files of imports and exports whose time is over",
+		}, {
+			Name: "delivery.expire", Schedule: "*/5 * * * *", Max: 10 * time.Minute, Run: d.DeliveryExpire,
+			Zh: "结束已过期而未能发出的触达", En: "ends planned messages that have lost their sense",
+		}, {
+			Name: "delivery.fold", Schedule: "* * * * *", Max: 5 * time.Minute, Run: d.DeliveryFold,
+			Zh: "合并触达计数", En: "folds the changes that the counts of deliveries are kept in",
+		}, {
+			Name: "delivery.verify", Schedule: "37 3 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.DeliveryVerify,
+			Zh: "核对触达计数与明细", En: "holds the counts of deliveries against the rows",
+		}, {
+			Name: "delivery.prune", Schedule: "57 4 * * *", Max: time.Hour, Run: d.DeliveryPrune,
+			Zh: "清理过了保留期的触达记录", En: "deletes deliveries that are older than they are kept",
 		}, {
 			Name: "visit.prune", Schedule: "27 * * * *", Max: 10 * time.Minute, Run: d.VisitPrune,
 			Zh: "清理小程序的过期登录", En: "deletes visits of the mini-program that have ended",

@@ -103,13 +103,13 @@ type DeliveryPause struct {
 
 // DeliveryPlan is how far a set of customers has been planned.
 type DeliveryPlan struct {
-	ID         int64
-	Source     string
-	SourceID   int64
-	Occurrence string
-	AfterID    int64 // customers up to this one are planned
-	Planned    int64
-	Done       bool
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	ID        int64
+	Source    string
+	SourceID  int64
+	Mark      string // hash of what is planned; unique
+	AfterID   int64  // customers up to this one are planned
+	Planned   int64
+	Done      bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }

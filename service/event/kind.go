@@ -76,6 +76,12 @@ var (
 	titleProperty   = Property{Name: "title", Zh: "标题", En: "Title", Type: Text}
 )
 
+// messageProperties are what all facts about messages say.
+var messageProperties = []Property{
+	{Name: "origin", Zh: "来源", En: "Origin", Type: Text}, {Name: "origin_id", Zh: "来源编号", En: "Origin's row", Type: RowID},
+	{Name: "step", Zh: "步骤", En: "Step", Type: Text}, {Name: "channel", Zh: "渠道", En: "Channel", Type: Text},
+}
+
 // orderProperties are what all facts about orders say.
 var orderProperties = []Property{
 	{Name: "number", Zh: "订单号", En: "Order number", Type: Text}, {Name: "shop", Zh: "店铺", En: "Shop", Type: Text},
@@ -152,6 +158,13 @@ var builtIn = []Kind{
 		Properties: []Property{groupProperty, {Name: "quit_scene", Zh: "退群方式", En: "Way of leaving", Type: Integer}},
 	},
 	{
+		Name: KindMessageRead, Zh: "阅读消息", En: "Read a message", Class: ClassBehaviour, Item: "origin", Properties: messageProperties,
+	}, {
+		Name: KindMessageClicked, Zh: "点击消息", En: "Clicked in a message", Class: ClassBehaviour, Item: "origin", Properties: messageProperties,
+	}, {
+		Name: KindMessageFailed, Zh: "消息发送失败", En: "A message could not be sent", Class: ClassBehaviour, Item: "origin",
+		Properties: append(slices.Clone(messageProperties), Property{Name: "class", Zh: "失败类别", En: "Class of failure", Type: Text}),
+	}, {
 		Name: KindConsentChanged, Zh: "同意或撤回", En: "Consented or withdrew", Class: ClassRecord, Item: "purpose",
 		Properties: []Property{{Name: "purpose", Zh: "用途", En: "Purpose", Type: Text}, {Name: "given", Zh: "同意", En: "Given", Type: Boolean}, {Name: "version", Zh: "告知书版本", En: "Version of the notice", Type: Integer}},
 	}, {

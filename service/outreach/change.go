@@ -47,18 +47,6 @@ func (c *changes) addWithID(ch change, lane, id int64, platformID string) {
 	}
 }
 
-// ids lists the deliveries that a change makes final.
-func (c *changes) final() (ids []int64) {
-	for ch, group := range c.of {
-		if ch.to.Over() {
-			for _, of := range group.lanes {
-				ids = append(ids, of...)
-			}
-		}
-	}
-	return ids
-}
-
 // writeTx writes what became of deliveries that claimID took and that are in the state from; those that are in another by now are left.
 func (c *changes) writeTx(tx *gorm.DB, t *tally, claimID int64, from State, now time.Time) error {
 	for _, ch := range c.order {

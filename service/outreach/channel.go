@@ -81,6 +81,7 @@ type Delivery struct {
 	PlatformID string
 	DueAt      time.Time
 	ExpiresAt  time.Time // zero: never
+	State      State     // as it was read; zero of those to be sent
 }
 
 // Key names the delivery towards platforms that know repeats by a key: the same for every attempt, 26 characters of a-z and 2-7.
@@ -102,6 +103,8 @@ type Call struct {
 	// Payload goes from Prepare to Send, and no further: it is not stored.
 	Payload any
 	BeganAt time.Time
+	// PlatformID of a call that the platform has accepted.
+	PlatformID string
 }
 
 // Fate is what became of a delivery at the platform.

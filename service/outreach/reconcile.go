@@ -60,7 +60,7 @@ func (s *Service) reconcileOne(ctx context.Context, row *model.DeliveryCall) (do
 		return false, err
 	}
 	found := s.askPlatform(ctx, ch, desc, row, lane, rows)
-	return true, s.applyFound(ctx, row, rows, found)
+	return true, s.applyFound(ctx, row, lane, rows, found)
 }
 
 // askPlatform finds out what became of each delivery of a call, as far as the platform can tell.
@@ -120,7 +120,7 @@ func (s *Service) askPlatform(ctx context.Context, ch Channel, desc Description,
 }
 
 // applyFound writes what was found out. What is still unknown is asked again, and at last left to an operator.
-func (s *Service) applyFound(ctx context.Context, row *model.DeliveryCall, rows []model.Delivery, found map[int64]Result) error {
+func (s *Service) applyFound(ctx context.Context, row *model.DeliveryCall, lane *model.DeliveryLane, rows []model.Delivery, found map[int64]Result) error {
 	now := s.now()
 	var out changes
 	var open []int64
@@ -150,7 +150,7 @@ func (s *Service) applyFound(ctx context.Context, row *model.DeliveryCall, rows 
 				return err
 			}
 		}
-		if err := s.overTx(tx, &out, rows); err != nil {
+		if err := s.overTx(tx, &out, lane, rows, now); err != nil {
 			return err
 		}
 		if err := t.writeTx(tx); err != nil {

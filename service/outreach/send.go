@@ -164,7 +164,7 @@ func (b *batch) write(ctx context.Context, out *changes, also func(tx *gorm.DB) 
 		if err := out.writeTx(tx, &t, b.id, Claimed, now); err != nil {
 			return err
 		}
-		if err := b.s.overTx(tx, out, b.rows); err != nil {
+		if err := b.s.overTx(tx, out, b.lane, b.rows, now); err != nil {
 			return err
 		}
 		if also != nil {
@@ -279,7 +279,7 @@ func (b *batch) giveBack(ctx context.Context, cause error) error {
 	}
 	for _, r := range b.left {
 		switch {
-		case !free && r.Attempts >= mostAttempts:
+		case !free && exhausted(r.Attempts):
 			out.add(change{to: Failed, class: ClassOther, reason: reason}, r)
 		case !free:
 			out.add(change{to: Planned, reason: reason, due: due.Add(pauseAfter(r.Attempts))}, r)
@@ -290,9 +290,12 @@ func (b *batch) giveBack(ctx context.Context, cause error) error {
 	return b.write(ctx, &out, func(tx *gorm.DB) error { return dropClaim(tx, b.id) })
 }
 
+// exhausted tells whether it is enough for now: after an operator's retry there are as many attempts again.
+func exhausted(attempts int) bool { return attempts%mostAttempts == 0 }
+
 // pauseAfter is how long to wait after the nth attempt.
 func pauseAfter(attempts int) time.Duration {
-	return min(10*time.Second<<max(0, min(attempts-1, 10)), time.Hour)
+	return min(10*time.Second<<max(0, min((attempts-1)%mostAttempts, 10)), time.Hour)
 }
 
 // guarded turns a channel's panic into an error: the outcome is then unknown.

@@ -15,6 +15,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/service/clock"
+	"zhiyin/service/event"
 	"zhiyin/service/outreach/governor"
 )
 
@@ -32,12 +33,18 @@ type Contents interface {
 	HashesTx(tx *gorm.DB, messageIDs []int64) (map[int64][32]byte, error)
 }
 
+// Events is where facts are recorded; *event.Log is one.
+type Events interface {
+	Record(tx *gorm.DB, facts ...event.Fact) (added int, err error)
+}
+
 // Deps is what a Service needs.
 type Deps struct {
 	DB       *gorm.DB
 	Now      clock.Clock
 	Governor Governor // nil: everything may leave
 	Contents Contents // nil: contents are not compared
+	Events   Events   // nil: nobody is told
 	// Redis is where processes share rates; nil or away: each process keeps to a share of its own.
 	Redis     redis.UniversalClient
 	KeyPrefix string

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 	"zhiyin/service/outreach/governor"
 )
 
@@ -28,6 +29,7 @@ const (
 	reasonAbsent    = "absent"     // the platform does not know it
 	reasonOperator  = "operator"   // somebody decided so
 	reasonSource    = "source_end" // whoever intended it ended
+	reasonTwin      = "twin"       // two customers with the same message turned out to be one
 )
 
 // settle writes what the calls of a bundle came to. Only now are they known to have happened: a process that dies before leaves them to be
@@ -102,14 +104,14 @@ func (b *batch) become(r Result, uncounted bool, attempts int, now time.Time) ch
 			return change{to: Planned, due: now.Add(time.Second), reason: orElse(r.Reason, reasonThrottled), code: r.Code, free: true}
 		case uncounted:
 			return change{to: Planned, due: at, reason: r.Reason, code: r.Code, free: true}
-		case attempts >= mostAttempts:
+		case exhausted(attempts):
 			return change{to: Failed, class: ClassBusy, code: r.Code, reason: orElse(r.Reason, reasonBusy)}
 		case r.At.IsZero():
 			at = now.Add(pauseAfter(attempts))
 		}
 		return change{to: Planned, due: at, reason: r.Reason, code: r.Code}
 	}
-	if b.desc.Doubt == DoubtRetry && attempts < mostAttempts {
+	if b.desc.Doubt == DoubtRetry && !exhausted(attempts) {
 		return change{to: Planned, due: now.Add(pauseAfter(attempts)), reason: reasonNoAnswer}
 	}
 	return change{to: InDoubt, reason: orElse(r.Reason, reasonNoAnswer), code: r.Code}
@@ -124,24 +126,35 @@ func orElse(s, other string) string {
 	return s
 }
 
-// overTx gives the governor back what it reserved for deliveries that will not leave.
-func (s *Service) overTx(tx *gorm.DB, out *changes, rows []model.Delivery) error {
-	ids := out.final()
-	if len(ids) == 0 {
-		return nil
-	}
-	customers := make(map[int64]int64, len(rows))
-	for _, r := range rows {
-		customers[r.ID] = r.CustomerID
+// overTx gives the governor back what it reserved for deliveries that will not leave, and records what others wait to hear of them.
+func (s *Service) overTx(tx *gorm.DB, out *changes, lane *model.DeliveryLane, rows []model.Delivery, now time.Time) error {
+	byID := make(map[int64]*model.Delivery, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
 	}
 	var back []governor.Reservation
-	for _, id := range ids {
-		if c := customers[id]; c != 0 {
-			back = append(back, governor.Reservation{Ref: id, CustomerID: c})
+	var facts []event.Fact
+	for ch, group := range out.of {
+		if !ch.to.Over() {
+			continue
+		}
+		for _, ids := range group.lanes {
+			for _, id := range ids {
+				row := byID[id]
+				if row == nil || row.CustomerID == 0 {
+					continue
+				}
+				back = append(back, governor.Reservation{Ref: id, CustomerID: row.CustomerID})
+				if f := factOf(row, lane, told{change: ch, at: now}); f != nil {
+					facts = append(facts, f)
+				}
+			}
 		}
 	}
-	if len(back) == 0 {
-		return nil
+	if len(back) > 0 {
+		if err := s.Governor.ReturnTx(tx, back); err != nil {
+			return err
+		}
 	}
-	return s.Governor.ReturnTx(tx, back)
+	return s.recordTx(tx, facts)
 }

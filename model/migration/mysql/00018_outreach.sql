@@ -117,12 +117,13 @@ CREATE TABLE IF NOT EXISTS delivery_plan (
     id BIGINT NOT NULL AUTO_INCREMENT,
     source VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     source_id BIGINT NOT NULL,
-    occurrence VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    mark VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     after_id BIGINT NOT NULL,
     planned BIGINT NOT NULL,
     done BOOLEAN NOT NULL,
     created_at DATETIME(3) NOT NULL,
     updated_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
-    UNIQUE KEY uq_delivery_plan_source_source_id_occurrence (source, source_id, occurrence)
+    UNIQUE KEY uq_delivery_plan_mark (mark),
+    KEY ix_delivery_plan_source_source_id (source, source_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

@@ -111,11 +111,12 @@ CREATE TABLE IF NOT EXISTS delivery_plan (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     source VARCHAR(16) NOT NULL,
     source_id INTEGER NOT NULL,
-    occurrence VARCHAR(64) NOT NULL,
+    mark VARCHAR(64) NOT NULL,
     after_id INTEGER NOT NULL,
     planned INTEGER NOT NULL,
     done BOOLEAN NOT NULL,
     created_at DATETIME NOT NULL,
     updated_at DATETIME NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS uq_delivery_plan_source_source_id_occurrence ON delivery_plan (source, source_id, occurrence);
+CREATE UNIQUE INDEX IF NOT EXISTS uq_delivery_plan_mark ON delivery_plan (mark);
+CREATE INDEX IF NOT EXISTS ix_delivery_plan_source_source_id ON delivery_plan (source, source_id);
