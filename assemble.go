@@ -36,6 +36,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
@@ -77,6 +78,7 @@ type parts struct {
 	transfers   *transfer.Service
 	tags        *tag.Service
 	lifecycle   *lifecycle.Service
+	loyalty     *loyalty.Service
 	outreach    *outreach.Service
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
@@ -340,6 +342,9 @@ func (p *parts) duties(ctx context.Context) (err error) {
 func (p *parts) jobs() job.Deps {
 	return job.Deps{
 		LifecycleNightly: p.lifecycle.Nightly,
+		PointsExpire:     p.loyalty.ExpireDue,
+		PointsVerify:     p.loyalty.Verify,
+		TierLook:         p.loyalty.LookAtTiers,
 		WorkPrune: func(ctx context.Context) error {
 			_, err := p.queue.Prune(ctx, p.cfg.Work.KeepDone)
 			return err
@@ -391,14 +396,14 @@ func (p *parts) faces(context.Context) error {
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
-			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Transfers: p.transfers, Acquisition: p.acquisition, Events: p.events,
+			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Loyalty: p.loyalty, Transfers: p.transfers, Acquisition: p.acquisition, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Secure: secure,
 		},
 		Door:     &console.Door{Staff: p.staff, Secure: secure},
 		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events},
 		OpenDoor: &open.Door{Keys: p.apiKeys},
-		MiniApp:  &miniapp.Handlers{IDs: p.ids, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events},
+		MiniApp:  &miniapp.Handlers{IDs: p.ids, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty},
 		MiniAppDoor: &miniapp.Door{
 			Visits: p.visits, Agreed: p.privacy,
 			Limits: &miniapp.Limits{Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix + "rate:", Now: p.now},

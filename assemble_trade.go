@@ -5,6 +5,7 @@ import (
 	"zhiyin/service/apikey"
 	"zhiyin/service/catalog"
 	"zhiyin/service/event"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/vault"
 	"zhiyin/service/webhook"
 )
@@ -22,6 +23,11 @@ func (p *parts) trade() error {
 	p.catalog = catalog.New(p.db, p.events, p.queue, p.now, p.customers, p.staff)
 	p.customers.Owns(p.catalog.Mover())
 	p.events.Subscribe("catalog", p.catalog.OnIdentified, event.KindCustomerIdentified, event.KindCustomerMerged)
+	p.loyalty = loyalty.New(loyalty.Deps{
+		DB: p.db, Events: p.events, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log,
+	})
+	p.customers.Owns(p.loyalty.Mover())
+	p.events.Feed("loyalty", p.loyalty.OnEvents)
 	p.apiKeys = apikey.New(p.db, p.now, secrets, p.redis, p.cfg.Redis.KeyPrefix+"api_key:")
 	p.webhooks = webhook.New(webhook.Deps{
 		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Vault: secrets, IDs: p.ids, AllowPrivate: p.cfg.Webhook.AllowPrivate,

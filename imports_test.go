@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"acquisition", "group"},
 	{"coupon"},
 	{"journey"},
+	{"loyalty"},
 	{"transfer"},
 	{"intake"},
 }

@@ -243,21 +243,46 @@ var calls = map[string]call{
 	"POST /sync-runs": {body: func(c *company) map[string]any {
 		return map[string]any{"account_id": c.ids.Of(model.KindAccount, rival)}
 	}},
-	"GET /sync-runs/{id}":          {kind: model.KindSyncRun, row: runID},
-	"POST /sync-runs/{id}/cancel":  {kind: model.KindSyncRun, row: runID, want: 204},
-	"GET /inbox":                   {},
-	"GET /inbox/{id}":              {kind: model.KindInbox, row: inboxID},
-	"POST /inbox/{id}/replay":      {kind: model.KindInbox, row: inboxID, want: 204},
-	"POST /inbox/replay":           {body: with(map[string]any{"state": "unknown"})},
-	"GET /work":                    {},
-	"GET /work/stats":              {},
-	"POST /work/{id}/replay":       {kind: model.KindWork, row: workID, want: 204},
-	"POST /work/{id}/cancel":       {kind: model.KindWork, row: liveWorkID, want: 204},
+	"GET /sync-runs/{id}":                {kind: model.KindSyncRun, row: runID},
+	"POST /sync-runs/{id}/cancel":        {kind: model.KindSyncRun, row: runID, want: 204},
+	"GET /inbox":                         {},
+	"GET /inbox/{id}":                    {kind: model.KindInbox, row: inboxID},
+	"POST /inbox/{id}/replay":            {kind: model.KindInbox, row: inboxID, want: 204},
+	"POST /inbox/replay":                 {body: with(map[string]any{"state": "unknown"})},
+	"GET /work":                          {},
+	"GET /work/stats":                    {},
+	"POST /work/{id}/replay":             {kind: model.KindWork, row: workID, want: 204},
+	"POST /work/{id}/cancel":             {kind: model.KindWork, row: liveWorkID, want: 204},
+	"GET /customers/{id}/points":         {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /customers/{id}/points/entries": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"POST /customers/{id}/points/corrections": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: with(map[string]any{
+		"points": 20, "reason": "补偿", "request_id": "request-1",
+	})},
+	"GET /points-rules":      {},
+	"POST /points-rules":     {body: with(pointsRuleBody)},
+	"PUT /points-rules/{id}": {kind: model.KindPointsRule, row: pointsRuleID, body: with(map[string]any{"version": 1, "rule": pointsRuleBody})},
+	"GET /points-books":      {},
+	"GET /club-setting":      {},
+	"PUT /club-setting": {want: 204, body: with(map[string]any{
+		"version": 0, "check_in": []int{1, 2}, "check_in_valid_days": 30, "tier_window_days": 365, "tier_keep_days": 365, "tier_grace_days": 7,
+		"tiers": []any{map[string]any{"name": "银卡", "threshold_fen": 10000, "multiplier_bp": 12000, "benefits": []string{"生日礼"}}},
+	})},
+	"GET /rewards":                {},
+	"POST /rewards":               {body: with(rewardBody)},
+	"PUT /rewards/{id}":           {kind: model.KindReward, row: giftID, body: with(map[string]any{"version": 1, "reward": rewardBody})},
+	"GET /redemptions":            {query: "state=to_hand_over"},
+	"PUT /redemptions/{id}/state": {kind: model.KindRedemption, row: redemptionID, want: 204, body: with(map[string]any{"state": "handed_over", "note": "门店自取"})},
+
 	"GET /cron-jobs":               {},
 	"POST /cron-jobs/{name}/run":   {},
 	"PUT /cron-jobs/{name}/paused": {body: with(map[string]any{"paused": true}), want: 204},
 	"GET /cron-runs":               {},
 }
+
+var (
+	pointsRuleBody = map[string]any{"name": "消费", "event_kind": "order.paid", "per_fen": 100, "valid_days": 365, "enabled": true}
+	rewardBody     = map[string]any{"name": "杯子", "kind": "gift", "price": 100, "stock": 5, "enabled": true}
+)
 
 var newAccount = map[string]any{
 	"kind": "wecom", "name": "third", "title": "丙公司", "platform_id": "ww0000000000000003", "agent_id": 1, "secret": "0123456789abcdef0123",

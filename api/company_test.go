@@ -105,6 +105,9 @@ const (
 	twinOther
 	mergeID
 	reviewID
+	pointsRuleID
+	giftID
+	redemptionID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -147,6 +150,7 @@ func (c *company) found() {
 	rows = append(rows, people()...)
 	rows = append(rows, customers(c.t)...)
 	rows = append(rows, twins()...)
+	rows = append(rows, club()...)
 	rows = append(rows, things()...)
 	rows = append(rows, segments()...)
 	tx := c.db.Begin()
@@ -318,6 +322,20 @@ func twins() []any {
 		}
 	}
 	return append(rows, merge(mergeID, nil), merge(second, &noonRow), review(reviewID, twinOne, twinOther), review(second, twinA, twinOther))
+}
+
+// club is a customer with points, a rule, a gift, and one who waits for theirs.
+func club() []any {
+	return []any{
+		&model.PointsAccount{CustomerID: ownCustomer, Balance: 70, Earned: 100, CreatedAt: noon, UpdatedAt: noon},
+		&model.PointsEntry{CustomerID: ownCustomer, EntryKey: "a", Kind: "earn", FromBook: "issued", ToBook: "available", Points: 100, RuleID: pointsRuleID, Reason: "消费", CreatedAt: noon},
+		&model.PointsEntry{CustomerID: ownCustomer, EntryKey: "b", Kind: "spend", FromBook: "available", ToBook: "spent", Points: 30, Reason: "杯子", CreatedAt: noon},
+		&model.PointsLot{CustomerID: ownCustomer, EntryID: 1, Points: 100, Remaining: 70, CreatedAt: noon},
+		&model.PointsRule{ID: pointsRuleID, Name: "消费", EventKind: "order.paid", PerFen: 100, Enabled: true, Version: 1, CreatedAt: noon, UpdatedAt: noon},
+		&model.Reward{ID: giftID, Name: "杯子", Kind: "gift", Price: 30, Stock: 9, Taken: 1, Enabled: true, Version: 1, CreatedAt: noon, UpdatedAt: noon},
+		&model.Redemption{ID: redemptionID, RewardID: giftID, CustomerID: ownCustomer, RequestKey: "b", Points: 30, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
+		&model.Redemption{ID: second, RewardID: giftID, CustomerID: careCustomer, RequestKey: "c", Points: 30, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
+	}
 }
 
 func tagBatch(id int64) *model.TagBatch {

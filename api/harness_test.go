@@ -38,6 +38,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -112,6 +113,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	})
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
 	cycle := lifecycle.New(lifecycle.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Logger: log})
+	club := loyalty.New(loyalty.Deps{DB: r.db, Events: r.events, Now: now, Zone: zone, Customers: customers, Logger: log})
 	segments := segment.New(segment.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Logger: log})
 	autotags := autotag.New(autotag.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, Tags: tags, Logger: log})
 	tags.UseSegments(segment.Membership{DB: r.db})
@@ -140,14 +142,14 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	})
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Transfers: transfers, Segments: segments, Events: r.events,
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 		},
 		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
-		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events},
+		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club},
 		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &miniapp.Limits{Now: now}},
 		Callback:    callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
 		Ready:       o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,

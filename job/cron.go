@@ -25,6 +25,9 @@ type Job struct {
 // Deps is what the periodic work calls; main fills it in. Every field is needed.
 type Deps struct {
 	LifecycleNightly   func(ctx context.Context) error
+	PointsExpire       func(ctx context.Context) error
+	PointsVerify       func(ctx context.Context) error
+	TierLook           func(ctx context.Context) error
 	WorkPrune          func(ctx context.Context) error
 	CronWatch          func(ctx context.Context) error
 	CronPrune          func(ctx context.Context) error
@@ -113,6 +116,15 @@ func All(d Deps) []Job {
 		}, {
 			Name: "webhook.prune", Schedule: "47 4 * * *", Max: 30 * time.Minute, Run: d.WebhookPrune,
 			Zh: "清理 30 天前的推送记录", En: "deletes records of webhooks older than 30 days",
+		}, {
+			Name: "points.expire", Schedule: "13 * * * *", Max: 30 * time.Minute, Run: d.PointsExpire,
+			Zh: "扣除到期的积分", En: "takes points whose time is over",
+		}, {
+			Name: "points.verify", Schedule: "37 5 * * *", Max: time.Hour, CatchUp: true, Run: d.PointsVerify,
+			Zh: "核对积分账户与流水", En: "holds the accounts of points against their entries",
+		}, {
+			Name: "tier.look", Schedule: "43 0 * * *", Max: time.Hour, CatchUp: true, Run: d.TierLook,
+			Zh: "会员等级到期复核", En: "looks at customers for whose tier the time is over",
 		}, {
 			Name: "lifecycle.nightly", Schedule: "17 2 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.LifecycleNightly,
 			Zh: "重新计算所有客户的生命周期、RFM、价值与流失风险", En: "starts the computation of everybody's stage, RFM, value and churn risk",

@@ -104,6 +104,14 @@ const (
 	KindCouponBalance
 )
 
+// The kinds of the club.
+const (
+	KindPointsEntry Kind = iota + 190
+	KindPointsRule
+	KindReward
+	KindRedemption
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

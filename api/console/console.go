@@ -18,6 +18,7 @@ import (
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -37,6 +38,7 @@ type Handlers struct {
 	Customers   *customer.Service
 	Transfers   *transfer.Service
 	Lifecycle   *lifecycle.Service
+	Loyalty     *loyalty.Service
 	Segments    *segment.Service
 	Events      *event.Log
 	Profiles    *profile.Service

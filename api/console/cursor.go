@@ -45,6 +45,8 @@ const (
 	listLifecycleRun   = "lifecycle_run"
 	listMedia          = "media"
 	listOrder          = "order"
+	listPointsEntry    = "points_entry"
+	listRedemption     = "redemption"
 	listProduct        = "product"
 	listRefund         = "refund"
 	listStaff          = "staff"

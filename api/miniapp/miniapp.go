@@ -7,6 +7,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/event"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/visit"
@@ -19,6 +20,7 @@ type Handlers struct {
 	Profiles *profile.Service
 	Privacy  *privacy.Service
 	Events   *event.Log
+	Loyalty  *loyalty.Service
 }
 
 // None is the answer that holds nothing but its status.

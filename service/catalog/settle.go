@@ -109,7 +109,13 @@ func factsOf(o *model.CustomerOrder, refunds []*model.Refund, lines []*model.Ord
 		facts = append(facts, event.OrderCancelled{OrderFact: at(time.UnixMilli(o.Version).UTC(), o.PaidFen)})
 	}
 	for _, r := range refunds {
-		if r.Status == RefundRefunded {
+		about := at(r.UpdatedAt, r.AmountFen)
+		switch r.Status {
+		case RefundRequested:
+			facts = append(facts, event.RefundAsked{OrderFact: about, RefundID: r.ID})
+		case RefundRefused:
+			facts = append(facts, event.RefundRefused{OrderFact: about, RefundID: r.ID})
+		case RefundRefunded:
 			facts = append(facts, event.OrderRefunded{OrderFact: at(*r.RefundedAt, r.AmountFen), RefundID: r.ID, Refund: r.Number, Line: r.Line})
 		}
 	}

@@ -43,6 +43,16 @@ var owned = []Mover{
 	table[model.IDConversion]{name: "id_conversion"},
 	table[model.Coupon]{name: "coupon"},
 	table[model.CouponUse]{name: "coupon_use"},
+	table[model.PointsEntry]{name: "points_entry"},
+	table[model.PointsLot]{name: "points_lot"},
+	table[model.CheckIn]{name: "check_in", same: func(r *model.CheckIn) string { return number(int64(r.Day)) }},
+	table[model.TierChange]{name: "tier_change"},
+	table[model.CustomerTier]{name: "customer_tier", same: one[model.CustomerTier], join: func(stays *model.CustomerTier, goes model.CustomerTier) {
+		if goes.Level > stays.Level { // nobody loses a tier by being recognised
+			stays.Level, stays.Since, stays.KeepUntil = goes.Level, goes.Since, goes.KeepUntil
+		}
+	}},
+	table[model.Redemption]{name: "redemption"},
 	table[model.CustomerNote]{name: "customer_note"},
 	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
 	table[model.MassQuota]{
@@ -75,6 +85,7 @@ var unmoved = map[string]string{
 	"visit":           "whose token it is; whoever stands for them visits",
 	"visit_count":     "counts one day's tries of one id",
 	"quality_finding": "is found anew every night",
+	"points_account":  "is counted anew from the entries, which move",
 	"segment_member":  "segments hear of merges: the one goes out, and the other comes in if they fit",
 	"coupon_entry":    "a ledger: says whose the coupon was then",
 	// A merge is a fact that lifecycle hears of.

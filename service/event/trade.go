@@ -12,6 +12,8 @@ const (
 	KindOrderCompleted = "order.completed"
 	KindOrderCancelled = "order.cancelled"
 	KindOrderRefunded  = "order.refunded"
+	KindRefundAsked    = "order.refund_asked"
+	KindRefundRefused  = "order.refund_refused"
 )
 
 // SourceOrder says that a fact comes from an order, however the order came.
@@ -67,7 +69,29 @@ type OrderRefunded struct {
 
 // About implements Fact.
 func (f OrderRefunded) About() About {
-	a := f.about(KindOrderRefunded)
-	a.Key = KindOrderRefunded + ":" + strconv.FormatInt(f.RefundID, 10)
+	return f.refund(KindOrderRefunded, f.RefundID)
+}
+
+// RefundAsked 申请退款: the customer wants money back, and nobody has decided yet.
+type RefundAsked struct {
+	OrderFact
+	RefundID int64 `json:"refund_id"`
+}
+
+// About implements Fact.
+func (f RefundAsked) About() About { return f.refund(KindRefundAsked, f.RefundID) }
+
+// RefundRefused 拒绝退款: no money goes back.
+type RefundRefused struct {
+	OrderFact
+	RefundID int64 `json:"refund_id"`
+}
+
+// About implements Fact.
+func (f RefundRefused) About() About { return f.refund(KindRefundRefused, f.RefundID) }
+
+func (f OrderFact) refund(kind string, refundID int64) About {
+	a := f.about(kind)
+	a.Key = kind + ":" + strconv.FormatInt(refundID, 10)
 	return a
 }
