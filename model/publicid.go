@@ -112,6 +112,12 @@ const (
 	KindRedemption
 )
 
+// The kinds of what is said.
+const (
+	KindMessage Kind = iota + 130
+	KindMessageVersion
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -235,4 +236,18 @@ func joinTouch(stays *model.CustomerTouch, goes model.CustomerTouch) {
 		*stays = goes
 		stays.ID, stays.CustomerID = id, owner
 	}
+}
+
+// joinBook puts one book behind the other: the governor reads lines in any order.
+func joinBook(stays *model.ContactBook, goes model.ContactBook) {
+	stays.Marks = strings.TrimPrefix(stays.Marks+"\n"+goes.Marks, "\n")
+	stays.UpdatedAt = *later(&stays.UpdatedAt, &goes.UpdatedAt)
+}
+
+// partBook takes the lines of the one who leaves out again.
+func partBook(_ *gorm.DB, now *model.ContactBook, _, goes model.ContactBook) error {
+	theirs := strings.Split(goes.Marks, "\n")
+	lines := slices.DeleteFunc(strings.Split(now.Marks, "\n"), func(l string) bool { return slices.Contains(theirs, l) })
+	now.Marks = strings.Join(lines, "\n")
+	return nil
 }

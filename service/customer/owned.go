@@ -71,6 +71,7 @@ var owned = []Mover{
 	table[model.Enrolment]{name: "enrolment", same: func(r *model.Enrolment) string {
 		return number(r.JourneyID) + "|" + number(int64(r.Turn)) + "|" + r.EntryKey
 	}},
+	table[model.ContactBook]{name: "contact_book", same: one[model.ContactBook], join: joinBook, part: partBook},
 	table[model.CustomerTouch]{name: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
 }
 

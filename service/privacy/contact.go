@@ -18,17 +18,18 @@ const (
 	None  = "none"
 )
 
-// ChoiceInput is a customer's choice, for a channel or (empty) for all of them.
+// ChoiceInput is a customer's choice, for a channel, a topic or (empty) for all of them.
 type ChoiceInput struct {
 	CustomerID int64
-	Channel    string
+	Channel    string // see AboutTopic
 	Choice     string
 	Source     string // ByMiniApp, …
 	StaffID    int64
 	Reason     string // what the customer said; at most 200 characters
 }
 
-var channelName = regexp.MustCompile(`^[a-z_]{0,32}$`)
+// channelName is empty, a channel's name, or that of a topic after its mark.
+var channelName = regexp.MustCompile(`^(#?[a-z][a-z0-9_]{0,30})?$`)
 
 // Choose adds an entry to the ledger of contact choices; choosing again what holds adds nothing. It
 // fails with ErrInvalid or ErrNoCustomer.

@@ -178,9 +178,9 @@ func lastChoices(tx *gorm.DB, ids []int64) (map[int64]map[string]model.ContactCh
 	if err != nil {
 		return nil, err
 	}
-	var rows []model.ContactChoice
-	if err := tx.Where("customer_id IN ?", all).Order("created_at, id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("read contact choices: %w", err)
+	rows, err := choicesOf(tx, all)
+	if err != nil {
+		return nil, err
 	}
 	out := map[int64]map[string]model.ContactChoice{}
 	for _, r := range rows {
@@ -191,6 +191,56 @@ func lastChoices(tx *gorm.DB, ids []int64) (map[int64]map[string]model.ContactCh
 		out[who][r.Channel] = r
 	}
 	return out, nil
+}
+
+// choicesOf gives the choices of customers, the last one last.
+func choicesOf(tx *gorm.DB, ids []int64) (rows []model.ContactChoice, err error) {
+	if err := tx.Where("customer_id IN ?", ids).Order("created_at, id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read contact choices: %w", err)
+	}
+	return rows, nil
+}
+
+// consentsAbout gives what customers said about some purposes, the last one last.
+func consentsAbout(tx *gorm.DB, ids []int64, purposes []string) (rows []model.Consent, err error) {
+	err = tx.Where("customer_id IN ? AND purpose IN ?", ids, purposes).Order("created_at, id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read consents: %w", err)
+	}
+	return rows, nil
+}
+
+// oddOnes tells who of many is a child, and who is no customer or stands for themselves no more. Nearly always the count
+// alone answers.
+func oddOnes(tx *gorm.DB, ids []int64) (minors map[int64]bool, gone []int64, err error) {
+	var n struct{ Present, Minors int64 }
+	err = tx.Model(&model.Customer{}).Select("COUNT(*) AS present, COALESCE(SUM(minor), 0) AS minors").
+		Where("id IN ? AND merged_into = 0", ids).Scan(&n).Error
+	if err != nil {
+		return nil, nil, fmt.Errorf("count customers: %w", err)
+	}
+	if n.Minors > 0 {
+		if minors, err = minorsOf(tx, ids); err != nil {
+			return nil, nil, err
+		}
+	}
+	if int(n.Present) == len(ids) {
+		return minors, nil, nil
+	}
+	var present []int64
+	if err := tx.Model(&model.Customer{}).Where("id IN ? AND merged_into = 0", ids).Pluck("id", &present).Error; err != nil {
+		return nil, nil, fmt.Errorf("find customers: %w", err)
+	}
+	here := make(map[int64]bool, len(present))
+	for _, id := range present {
+		here[id] = true
+	}
+	for _, id := range ids {
+		if !here[id] {
+			gone = append(gone, id)
+		}
+	}
+	return minors, gone, nil
 }
 
 // nextChoice is the number of the next entry under a customer's own name.
@@ -226,6 +276,10 @@ func openRequests(tx *gorm.DB, ids []int64, kind string) (who []int64, err error
 	if err != nil {
 		return nil, err
 	}
+	return openRequestsOf(tx, all, stands, kind)
+}
+
+func openRequestsOf(tx *gorm.DB, all []int64, stands map[int64]int64, kind string) (who []int64, err error) {
 	var found []int64
 	err = tx.Model(&model.PrivacyRequest{}).Where("customer_id IN ? AND kind = ? AND open_key IS NOT NULL", all, kind).Pluck("customer_id", &found).Error
 	if err != nil {
