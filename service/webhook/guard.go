@@ -23,8 +23,8 @@ type Guard struct {
 	AllowPrivate bool
 }
 
-// errBlocked is why a connection was not made.
-var errBlocked = errors.New("webhook: the address is not a public one")
+// ErrBlocked is why a connection was not made.
+var ErrBlocked = errors.New("webhook: the address is not a public one")
 
 // The limits of an outgoing request.
 const (
@@ -32,10 +32,10 @@ const (
 	requestTime = 10 * time.Second
 )
 
-// client makes requests of its own: no proxy from the environment, which would dial in our stead, and no
+// Client makes requests that the guard watches, each within 10 s: no proxy from the environment, which would dial in our stead, and no
 // redirects, which would lead elsewhere than was agreed.
-func (g Guard) client() *http.Client {
-	dialer := &net.Dialer{Timeout: connectTime, Control: g.control}
+func (g Guard) Client() *http.Client {
+	dialer := g.Dialer(ports...)
 	return &http.Client{
 		Timeout:       requestTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -48,13 +48,17 @@ func (g Guard) client() *http.Client {
 	}
 }
 
-// control sees every address before the first packet to it.
-func (g Guard) control(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil || !g.AllowPrivate && (!isPublic(at.Addr()) || !slices.Contains(ports, at.Port())) {
-		return errBlocked
+// Dialer connects to public addresses alone, and to these of their ports.
+func (g Guard) Dialer(ports ...uint16) *net.Dialer {
+	// control sees every address before the first packet to it.
+	control := func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil || !g.AllowPrivate && (!isPublic(at.Addr()) || !slices.Contains(ports, at.Port())) {
+			return ErrBlocked
+		}
+		return nil
 	}
-	return nil
+	return &net.Dialer{Timeout: connectTime, Control: control}
 }
 
 // ports are those that web servers are found at.
@@ -89,9 +93,9 @@ func isPublic(a netip.Addr) bool {
 
 var hostShape = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$`)
 
-// refuseURL says what is wrong with an address, to whoever typed it; empty: nothing. It spares them a
+// RefuseURL says what is wrong with an address, to whoever typed it; empty: nothing. It spares them a
 // surprise, it protects nobody: control does.
-func (g Guard) refuseURL(text string) string {
+func (g Guard) RefuseURL(text string) string {
 	const shape = "https://主机名/路径，端口 443 或 8443 / https://host/path, port 443 or 8443"
 	u, err := url.Parse(text)
 	switch {
@@ -123,7 +127,7 @@ func (g Guard) refuseURL(text string) string {
 func outcomeOf(err error) string {
 	var timeout net.Error
 	switch {
-	case errors.Is(err, errBlocked):
+	case errors.Is(err, ErrBlocked):
 		return OutcomeBlocked
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return OutcomeTimeout

@@ -114,7 +114,7 @@ func TestV14_RedirectsAreNotFollowed(t *testing.T) {
 
 // TestV14_NoProxyOfTheEnvironment: a proxy would dial in our stead.
 func TestV14_NoProxyOfTheEnvironment(t *testing.T) {
-	transport := Guard{}.client().Transport.(*http.Transport)
+	transport := Guard{}.Client().Transport.(*http.Transport)
 	if transport.Proxy != nil || transport.TLSClientConfig.InsecureSkipVerify {
 		t.Error("the client trusts a proxy, or anybody")
 	}

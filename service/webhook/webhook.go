@@ -88,7 +88,7 @@ type Service struct {
 // New puts the capability together, registers its work and subscribes to the facts that it sends.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, guard: Guard{AllowPrivate: d.AllowPrivate}}
-	s.client = s.guard.client()
+	s.client = s.guard.Client()
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
 		names[i] = k.Name
@@ -177,7 +177,7 @@ func (s *Service) apply(in Input, row *model.Webhook) error {
 		}
 	}
 	if in.URL != nil {
-		if why := s.guard.refuseURL(*in.URL); why != "" {
+		if why := s.guard.RefuseURL(*in.URL); why != "" {
 			refuse("url", why)
 		}
 		row.URL = *in.URL
