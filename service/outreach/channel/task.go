@@ -1,0 +1,175 @@
+package channel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"zhiyin/model"
+	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/message"
+	"zhiyin/service/privacy"
+	"zhiyin/service/staff"
+)
+
+// NameTask is the channel of messages that staff send by hand. Names are data.
+const NameTask = "task"
+
+// TaskKind is the kind of the tasks it makes. Names are data.
+const TaskKind = "send_message"
+
+// task asks a member of staff to send a message from the sidebar. The platform counts nothing of it.
+type task struct{ *Service }
+
+// Describe implements outreach.Channel. A task is unique by its delivery, so a repeat does no harm. It counts as sent once the
+// member of staff has said so.
+func (t *task) Describe() outreach.Description {
+	return outreach.Description{
+		Name: NameTask, Zh: "成员任务", En: "Task for staff", Batch: 200, Senders: true, Consent: privacy.Marketing,
+		Contents: []message.Kind{message.KindText, message.KindImage, message.KindLink, message.KindMiniApp, message.KindVideo, message.KindFile},
+		Doubt:    outreach.DoubtRetry, Reports: []outreach.State{outreach.Sent, outreach.Failed},
+	}
+}
+
+type taskCall struct{ rows []model.TaskMessage }
+
+// Prepare implements outreach.Channel: the member named, or else whoever met the customer last.
+func (t *task) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls []outreach.Call, refused []outreach.Refusal, err error) {
+	if len(claimed) == 0 {
+		return nil, nil, nil
+	}
+	account, named := claimed[0].AccountID, claimed[0].StaffID
+	all, err := followers(t.DB.WithContext(ctx), account, named, column(claimed, func(d outreach.Delivery) int64 { return d.CustomerID }))
+	if err != nil {
+		return nil, nil, err
+	}
+	senders, kept := map[int64]int64{}, []outreach.Delivery{}
+	for _, d := range claimed {
+		of := all[d.CustomerID]
+		switch {
+		case d.CustomerID == 0:
+			refused = append(refused, never(d.ID, ReasonNoCustomer))
+		case len(of) == 0:
+			refused = append(refused, never(d.ID, ReasonNoRelation))
+		default:
+			senders[d.ID] = of[0].StaffID
+			kept = append(kept, d)
+		}
+	}
+	list, unsaid, err := t.write(ctx, kept, senders)
+	if err != nil {
+		return nil, nil, err
+	}
+	refused = append(refused, unsaid...)
+	byMessage := map[int64]*outreach.Call{}
+	var order []*outreach.Call
+	for _, w := range list {
+		body, err := json.Marshal(w.content)
+		if err != nil {
+			return nil, nil, fmt.Errorf("encode what is to be sent: %w", err)
+		}
+		c := byMessage[w.MessageID]
+		if c == nil || len(c.Deliveries) == t.Describe().Batch {
+			c = &outreach.Call{MessageID: w.MessageID, StaffID: named, Payload: &taskCall{}}
+			byMessage[w.MessageID] = c
+			order = append(order, c)
+		}
+		c.Deliveries = append(c.Deliveries, w.Delivery)
+		in := c.Payload.(*taskCall)
+		in.rows = append(in.rows, model.TaskMessage{
+			DeliveryID: w.ID, AccountID: account, StaffID: senders[w.ID], CustomerID: w.CustomerID, Content: string(body), CreatedAt: t.now(), UpdatedAt: t.now(),
+		})
+	}
+	for _, c := range order {
+		calls = append(calls, *c)
+	}
+	return calls, refused, nil
+}
+
+// Send implements outreach.Channel.
+func (t *task) Send(ctx context.Context, c outreach.Call) (outreach.Outcome, error) {
+	in := c.Payload.(*taskCall)
+	err := model.InTx(ctx, t.DB, func(tx *gorm.DB) error {
+		for i := range in.rows {
+			row, d := in.rows[i], &c.Deliveries[i]
+			key := fmt.Sprintf("delivery:%d", d.ID)
+			err := t.Tasks.AddTaskTx(tx, staff.TaskInput{
+				StaffID: row.StaffID, CustomerID: row.CustomerID, Kind: TaskKind, DedupeKey: key, Title: "给客户发送消息", DueAt: t.now(),
+			})
+			if err != nil {
+				return err
+			}
+			if row.TaskID, err = taskByKey(tx, key); err != nil {
+				return err
+			}
+			if err := addTaskMessage(tx, &row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return outreach.Outcome{}, err
+	}
+	return accepted(""), nil
+}
+
+// Reconcile implements outreach.Channel; it is never asked.
+func (t *task) Reconcile(context.Context, outreach.Call) (outreach.Found, error) {
+	return outreach.Found{}, nil
+}
+
+// ReportTasks tells the ledger how tasks ended: done is sent, dropped is not. A job; may be run at any moment and twice.
+func (s *Service) ReportTasks(ctx context.Context) error {
+	for {
+		n := 0
+		err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+			ended, err := endedTasks(tx, statementPart)
+			if n = len(ended); err != nil || n == 0 {
+				return err
+			}
+			var news []News
+			var ids []int64
+			for _, e := range ended {
+				ids = append(ids, e.ID)
+				at := s.now()
+				if e.ClosedAt != nil {
+					at = *e.ClosedAt
+				}
+				if e.Status == staff.TaskDone {
+					news = append(news, News{ID: e.DeliveryID, State: outreach.Sent, At: at})
+				} else {
+					news = append(news, News{ID: e.DeliveryID, State: outreach.Failed, At: at, Class: outreach.ClassRefused, Reason: ReasonTaskDropped})
+				}
+			}
+			if err := s.reportTx(tx, news); err != nil {
+				return err
+			}
+			return markReported(tx, ids, s.now())
+		})
+		if err != nil || n < statementPart {
+			return err
+		}
+	}
+}
+
+// TaskContent is what a task asks to be sent; nil when it asks for nothing of the kind.
+func (s *Service) TaskContent(ctx context.Context, taskID int64) (*message.Content, error) {
+	row, err := taskMessageOf(s.DB.WithContext(ctx), taskID)
+	if err != nil || row == nil {
+		return nil, err
+	}
+	c, err := message.Decode(row.Content)
+	return &c, err
+}
+
+// endedTask is a task that the ledger has not heard the end of.
+type endedTask struct {
+	ID         int64
+	DeliveryID int64
+	Status     string
+	ClosedAt   *time.Time
+}
