@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -35,6 +36,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/keyring"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
@@ -61,6 +63,7 @@ type parts struct {
 	db      *gorm.DB
 	redis   redis.UniversalClient
 	gateway *wecom.Gateway
+	keys    *keyring.Ring
 	vault   *vault.Vault // for what is personal
 	queue   *work.Queue
 	ids     model.PublicIDs
@@ -140,11 +143,10 @@ func (p *parts) stores(ctx context.Context) (err error) {
 	if p.now, err = p.sharedClock(ctx); err != nil {
 		return err
 	}
-	key, err := p.key("public ids")
-	if err != nil {
+	if err := p.openKeys(ctx); err != nil {
 		return err
 	}
-	if p.ids, err = model.NewPublicIDs(key); err != nil {
+	if p.ids, err = model.NewPublicIDs(p.keys.Key(keyring.PublicIDs)); err != nil {
 		return err
 	}
 	return p.openRedis()
@@ -152,6 +154,11 @@ func (p *parts) stores(ctx context.Context) (err error) {
 
 func openDatabase(ctx context.Context, cfg config.Config) (*gorm.DB, error) {
 	return model.Open(ctx, model.Options{DSN: cfg.Database.DSN, MaxConns: cfg.Database.MaxConns, StatementTimeout: cfg.Database.StatementTimeout})
+}
+
+func (p *parts) openKeys(ctx context.Context) (err error) {
+	p.keys, err = keyring.Open(ctx, p.db, p.now, p.log, p.cfg.Key(), p.cfg.KeyBefore())
+	return err
 }
 
 // sharedClock is the database's clock where several machines share one, so that they agree on
@@ -201,19 +208,9 @@ func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
 }
 
 func (p *parts) platform(context.Context) (err error) {
-	key, err := p.key("credentials")
-	if err != nil {
-		return err
-	}
-	if p.accounts, err = account.New(p.db, p.now, key); err != nil {
-		return err
-	}
-	if key, err = p.key("personal data"); err != nil {
-		return err
-	}
-	if p.vault, err = vault.New(key); err != nil {
-		return err
-	}
+	p.accounts = account.New(p.db, p.now, p.keys.Vault(keyring.Credentials))
+	p.keys.Seals(keyring.Credentials, account.Seals()...)
+	p.vault = p.keys.Vault(keyring.PersonalData)
 	p.gateway, err = wecom.New(wecom.Config{
 		BaseURL: p.cfg.Platform.WeComURL, WeixinURL: p.cfg.Platform.WeixinURL, MaxInFlight: p.cfg.Platform.MaxInFlight,
 		Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix + "wecom:", Now: p.now,
@@ -261,6 +258,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.profiles = profile.New(profile.Deps{
 		DB: p.db, Events: events, Vault: p.vault, Now: p.now, Zone: p.zone, Persons: p.customers, Consents: p.privacy,
 	})
+	p.keys.Seals(keyring.PersonalData, slices.Concat(p.customers.Seals(), profile.Seals(), privacy.Seals())...)
 	events.Subscribe("profile.touch", p.profiles.OnEvent, profile.Hears...)
 	p.visits = visit.New(visit.Deps{
 		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Persons: p.customers, Staff: p.staff, Touches: p.profiles, Privacy: p.privacy,
@@ -375,6 +373,7 @@ func (p *parts) jobs() job.Deps {
 		QualityCheck:       p.profiles.CheckQuality,
 		ValuePrune:         p.profiles.PruneValues,
 		TransferPrune:      p.transfers.PruneFiles,
+		KeysReseal:         p.keys.Reseal,
 		VisitPrune:         p.visits.Prune,
 		DeliveryExpire:     p.outreach.Expire,
 		DeliveryFold:       p.outreach.Fold,

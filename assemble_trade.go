@@ -1,27 +1,23 @@
 package main
 
 import (
+	"slices"
+
 	"zhiyin/api/console"
 	"zhiyin/service/apikey"
 	"zhiyin/service/catalog"
 	"zhiyin/service/event"
+	"zhiyin/service/keyring"
 	"zhiyin/service/loyalty"
-	"zhiyin/service/vault"
 	"zhiyin/service/webhook"
 )
 
 // trade puts together what shop systems speak with: the catalogue and orders, keys, webhooks.
 func (p *parts) trade() error {
-	key, err := p.key("secrets of other systems")
-	if err != nil {
-		return err
-	}
-	secrets, err := vault.New(key)
-	if err != nil {
-		return err
-	}
+	secrets := p.keys.Vault(keyring.OtherSystems)
 	p.catalog = catalog.New(p.db, p.events, p.queue, p.now, p.customers, p.staff)
 	p.customers.Owns(p.catalog.Mover())
+	p.customers.Rekeyed(p.catalog.RekeyTx)
 	p.events.Subscribe("catalog", p.catalog.OnIdentified, event.KindCustomerIdentified, event.KindCustomerMerged)
 	p.loyalty = loyalty.New(loyalty.Deps{
 		DB: p.db, Events: p.events, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log,
@@ -34,5 +30,6 @@ func (p *parts) trade() error {
 		Public: func(payload string) map[string]any { return console.PublicPayload(p.ids, payload) },
 	})
 	p.closers = append(p.closers, p.webhooks.Close)
+	p.keys.Seals(keyring.OtherSystems, slices.Concat(apikey.Seals(), webhook.Seals())...)
 	return nil
 }

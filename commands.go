@@ -166,6 +166,7 @@ func adminCommand() *cli.Command {
 				Flags:  []cli.Flag{&cli.StringFlag{Name: "account", Required: true, Usage: "the account's short `NAME`"}},
 				Action: synchronise,
 			},
+			keysCommand(),
 		},
 	}
 }
@@ -253,8 +254,10 @@ func examine(ctx context.Context, cfg config.Config) error {
 	}
 	d.Redis = p.redis
 	if d.DBErr == nil {
-		if err := p.platform(ctx); err != nil {
-			return err
+		for _, step := range []func(context.Context) error{p.openKeys, p.platform} {
+			if err := step(ctx); err != nil {
+				return err
+			}
 		}
 		d.Accounts, d.Gateway = p.accounts, p.gateway
 	}

@@ -13,7 +13,7 @@ import (
 // those on earlier lines, and speaks to later ones only through events.
 var layers = [][]string{
 	{"fault", "clock", "phone", "vault"},
-	{"work"},
+	{"work", "keyring"},
 	{"event"},
 	{"account", "staff", "apikey", "webhook"},
 	{"customer", "privacy"},

@@ -59,16 +59,21 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready func(
 	return p.run(ctx, listener, ready)
 }
 
-// bringUpToDate migrates where the configuration says so, else refuses an old schema.
+// bringUpToDate migrates where the configuration says so, else refuses an old schema; then the data keys
+// are made or read.
 func (p *parts) bringUpToDate(ctx context.Context) error {
 	pending, err := model.Pending(ctx, p.db)
-	if err != nil || pending == 0 {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !p.cfg.Database.MigrateOnStart {
+	case pending > 0 && !p.cfg.Database.MigrateOnStart:
 		return fmt.Errorf("the schema lacks %d migrations; run: zhiyin migrate", pending)
+	case pending > 0:
+		if err := migrate(ctx, p.cfg, p.log); err != nil {
+			return err
+		}
 	}
-	return migrate(ctx, p.cfg, p.log)
+	return p.keys.Load(ctx)
 }
 
 // run serves and works until ctx ends or a part fails. Requests are finished first, then the work
@@ -83,6 +88,7 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	all.Go(func() error { p.events.RunFeeds(ctx); return nil })
 	all.Go(func() error { p.outreach.Run(ctx); return nil })
 	all.Go(func() error { return p.scheduler.Run(ctx) })
+	all.Go(func() error { p.keys.Run(ctx); return nil })
 	if p.audience != nil {
 		all.Go(func() error { p.audience.Run(ctx); return nil })
 	}

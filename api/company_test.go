@@ -166,7 +166,7 @@ func (c *company) found() {
 // accounts makes real sealed credentials, by way of the capability, under row ids of ours.
 func (c *company) accounts() []any {
 	c.t.Helper()
-	s := must(account.New(c.db, c.clock.Now, bytes.Repeat([]byte("k"), 32)))(c.t)
+	s := account.New(c.db, c.clock.Now, vaulttest.New(c.t))
 	var rows []any
 	for i, in := range []account.CreateInput{
 		{Kind: account.KindWeCom, Name: "acme", Title: "甲公司", PlatformID: "ww0000000000000001", AgentID: 1000002},

@@ -96,7 +96,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	t.Cleanup(func() { gateway.Close() })
 	zone := must(time.LoadLocation("Asia/Shanghai"))(t)
 
-	accounts := must(account.New(r.db, now, key))(t)
+	accounts := account.New(r.db, now, vaulttest.New(t))
 	queue := work.New(r.db, now)
 	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone, Logger: log})
 	r.events.Feed("test", func(*gorm.DB, []model.Event) error { return nil })

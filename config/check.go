@@ -59,6 +59,9 @@ func (c Config) checkSecretKey() error {
 	if c.SecretKey == SampleSecretKey && c.Mode != Demo {
 		return errors.New("secret_key is the sample that everybody knows; " + remedy)
 	}
+	if b, err := base64.StdEncoding.DecodeString(c.SecretKeyBefore); c.SecretKeyBefore != "" && (err != nil || len(b) != 32) {
+		return errors.New("secret_key_before is not 32 bytes in base64; set it to the secret_key before, or to nothing")
+	}
 	return nil
 }
 

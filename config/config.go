@@ -22,6 +22,8 @@ type Config struct {
 	Mode      string `koanf:"mode" doc:"production, development or demo. production refuses the simulator, the sample secrets and plain-HTTP public addresses."`
 	Zone      string `koanf:"zone" doc:"Time zone of the business day: shifts, daily limits, statistics. Stored times are UTC whatever this says."`
 	SecretKey string `koanf:"secret_key" secret:"true" doc:"32 random bytes in base64 (make one: openssl rand -base64 32). Credentials at rest, public ids and hashed look-ups are derived from it; with another key none of them can be read."`
+	// SecretKeyBefore is set while the secret key is being changed.
+	SecretKeyBefore string `koanf:"secret_key_before" secret:"true" doc:"The secret_key before this one, while it is being changed: until zhiyin admin keys rewrap has run on it."`
 
 	Server   Server   `koanf:"server"`
 	Database Database `koanf:"database"`

@@ -112,5 +112,14 @@ func (c Config) Key() []byte {
 	return b
 }
 
+// KeyBefore is the decoded secret key before the present one; nil when there is none.
+func (c Config) KeyBefore() []byte {
+	if c.SecretKeyBefore == "" {
+		return nil
+	}
+	b, _ := base64.StdEncoding.DecodeString(c.SecretKeyBefore) // check has seen it
+	return b
+}
+
 // SecureCookies tells whether people reach the server over https.
 func (c Config) SecureCookies() bool { return strings.HasPrefix(c.Server.PublicURL, "https://") }

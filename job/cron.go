@@ -60,6 +60,7 @@ type Deps struct {
 	DeliveryFold       func(ctx context.Context) error
 	DeliveryVerify     func(ctx context.Context) error
 	DeliveryPrune      func(ctx context.Context) error
+	KeysReseal         func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -83,6 +84,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "tag.verify", Schedule: "53 4 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.TagVerify,
 			Zh: "核对客户标签与打标记录", En: "holds the tags of customers against who gave them",
+		}, {
+			Name: "keys.reseal", Schedule: "* * * * *", Max: 30 * time.Minute, Run: d.KeysReseal,
+			Zh: "密钥轮换时重新加密数据", En: "seals data anew while keys are being changed",
 		}, {
 			Name: "segment.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.SegmentTick,
 			Zh: "让只因时间推移而变化的人群成员进入或离开", En: "has customers enter and leave segments where time alone changes the answer",

@@ -39,6 +39,15 @@ type Identity struct {
 	CreatedAt   time.Time
 }
 
+// PhoneNumber is a number by which something that waits for its customer names them: the number behind a
+// blind index, so that it can be given another index when keys change.
+type PhoneNumber struct {
+	ID           int64
+	Value        string // as Identity.Value
+	SealedNumber []byte
+	CreatedAt    time.Time
+}
+
 // Relation 跟进关系 says that a staff member follows a customer (WeCom follow_user).
 type Relation struct {
 	ID             int64

@@ -4,7 +4,7 @@ package model
 func Rows() []any {
 	return []any{
 		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &Task{},
-		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
+		&Customer{}, &Identity{}, &PhoneNumber{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
 		&Event{}, &EventDay{}, &EventKind{}, &EventAside{}, &EventFeed{}, &EventFeedBatch{},
 		&CustomField{}, &CustomValue{}, &CustomerTag{}, &CustomerNote{}, &CustomerTouch{}, &QualityRun{}, &QualityFinding{},
 		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{},
@@ -23,6 +23,7 @@ func Rows() []any {
 		&PointsAccount{}, &PointsEntry{}, &PointsLot{}, &PointsUse{}, &PointsRule{}, &CheckIn{}, &Tier{}, &CustomerTier{}, &TierChange{}, &LoyaltySetting{}, &Reward{}, &Redemption{},
 		&GovernorSetting{}, &ContactBook{}, &ContactRefusal{}, &SourceHoldout{}, &Message{}, &MessageVersion{}, &MessagePolicy{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
+		&DataKey{}, &KeyRotation{}, &APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 		&CouponBatch{}, &CouponCount{}, &CouponBudget{}, &Coupon{}, &CouponEntry{}, &CouponUse{}, &CouponUsePart{}, &CouponRequest{}, &CouponCode{},
 		&CouponRun{}, &CouponRunPart{}, &CouponGiver{}, &CouponOrigin{}, &CouponGuess{}, &CouponBalance{},

@@ -45,7 +45,7 @@ type CustomerOrder struct {
 	CustomerID  int64
 	BuyerKind   string // an identity's kind, scope and value
 	BuyerScope  string
-	BuyerValue  string // of a phone number its blind index
+	BuyerValue  string // of a phone number its blind index, see PhoneNumber
 	Status      string // awaited, placed, paid, shipped, completed, cancelled
 	TotalFen    Fen    // of the goods and their delivery, before any discount
 	DiscountFen Fen

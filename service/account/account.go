@@ -22,16 +22,12 @@ type Service struct {
 	book *cache
 }
 
-// New takes the key, 32 bytes used for nothing else, that seals credentials at rest. With another
-// key the accounts are still there, but asking for their credentials fails with ErrWrongKey.
-func New(db *gorm.DB, now clock.Clock, key []byte) (*Service, error) {
-	v, err := vault.New(key)
-	if err != nil {
-		return nil, err
-	}
+// New takes the vault that seals credentials at rest. With another one's keys the accounts are still
+// there, but asking for their credentials fails with ErrWrongKey.
+func New(db *gorm.DB, now clock.Clock, v *vault.Vault) *Service {
 	s := &Service{db: db, now: now, seal: sealer{v}}
 	s.book = &cache{now: now, load: s.readAll}
-	return s, nil
+	return s
 }
 
 // ByName finds an account, enabled or not, by its short name, or fails with ErrNotFound. It answers

@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 )
 
@@ -17,6 +18,14 @@ const (
 	colOldToken  = "sealed_old_callback_token"
 	colOldAESKey = "sealed_old_callback_aes_key"
 )
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() (list []keyring.Place) {
+	for _, column := range []string{colSecret, colToken, colAESKey, colOldToken, colOldAESKey} {
+		list = append(list, keyring.Column{Table: "account", Column: column, Row: []string{"name"}})
+	}
+	return list
+}
 
 // place is what a sealed value is bound to: an account's short name never changes.
 func place(column, account string) vault.Place {

@@ -18,6 +18,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/clock"
 	"zhiyin/service/fault"
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 )
 
@@ -137,6 +138,13 @@ func (s *Service) Create(ctx context.Context, by int64, in Input) (*Key, string,
 
 // newSecret has 260 random bits.
 func newSecret() string { return "zs_" + rand.Text() + rand.Text() }
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() []keyring.Place {
+	return []keyring.Place{
+		keyring.Column{Table: "api_key", Column: secretColumn, Row: []string{"key_id"}}, keyring.Column{Table: "api_key", Column: oldSecretColumn, Row: []string{"key_id"}},
+	}
+}
 
 func place(column, keyID string) vault.Place {
 	return vault.Place{Table: "api_key", Column: column, Row: keyID}

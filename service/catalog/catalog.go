@@ -48,6 +48,9 @@ type Buyers interface {
 	// StoredIdentity gives the forms under which an identity's value may be stored, the one that is
 	// written today first: of a phone number its blind indexes. It fails when the value can be nobody's.
 	StoredIdentity(kind, scope, value string) ([]string, error)
+	// KeepIdentityTx keeps what it takes to find the form of a value anew when keys change, while nobody
+	// has the identity. Repeatable.
+	KeepIdentityTx(tx *gorm.DB, kind, value string) error
 }
 
 // Viewers says whose customers a viewer may see.

@@ -19,7 +19,7 @@ func (s *Service) UpsertCategories(ctx context.Context, in []CategoryInput) (out
 	entries := make([]entry, len(in))
 	for i := range in {
 		in[i].Name = strings.TrimSpace(in[i].Name)
-		entries[i] = entry{in[i].Number, in[i].Version, fingerprintOf(in[i]), in[i].check(s.now())}
+		entries[i] = entry{number: in[i].Number, version: in[i].Version, fingerprint: fingerprintOf(in[i]), wrong: in[i].check(s.now())}
 	}
 	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
 		outcomes, err = s.upsertCategories(tx, in, entries)
@@ -57,7 +57,7 @@ func (s *Service) upsertCategories(tx *gorm.DB, in []CategoryInput, entries []en
 func (s *Service) describe(tx *gorm.DB, tree tree, held map[string]*model.ProductCategory, in CategoryInput, e entry) (Outcome, error) {
 	row, stored := held[in.Number], standing{}
 	if row != nil {
-		stored = standing{row.Version, row.Fingerprint}
+		stored = standing{version: row.Version, fingerprint: row.Fingerprint}
 	}
 	result, wrong := stored.judge(e)
 	o := Outcome{Number: in.Number, Result: result, Fault: wrong}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/clock"
@@ -30,6 +32,10 @@ func (b indexed) StoredIdentity(kind, _, value string) ([]string, error) {
 		return forms, nil
 	}
 	return nil, errors.New("no phone number")
+}
+
+func (b indexed) KeepIdentityTx(tx *gorm.DB, kind, value string) error {
+	return b.customers.KeepIdentityTx(tx, kind, value)
 }
 
 // everybody is the staff capability as far as merging by hand asks it.

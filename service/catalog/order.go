@@ -43,6 +43,7 @@ type orderBatch struct {
 	tx       *gorm.DB
 	in       []OrderInput
 	entries  []entry
+	told     []string   // each buyer's value as it was told
 	forms    [][]string // of each buyer's value, see Buyers
 	people   map[Buyer]int64
 	products map[string]sold
@@ -54,10 +55,10 @@ type orderBatch struct {
 // sold is what an order's line repeats of its product.
 type sold struct{ id, categoryID int64 }
 
-// read checks every order and puts its buyer into the form that is stored. The fingerprint is of that
-// form, or a phone number could be guessed from it.
+// read checks every order and puts its buyer into the form that is stored. The fingerprint holds no
+// phone number, or that could be guessed from it.
 func (b *orderBatch) read() {
-	b.entries, b.forms = make([]entry, len(b.in)), make([][]string, len(b.in))
+	b.entries, b.forms, b.told = make([]entry, len(b.in)), make([][]string, len(b.in)), make([]string, len(b.in))
 	for i := range b.in {
 		in := b.in[i]
 		in.PlacedAt, in.PaidAt, in.CompletedAt = ms(in.PlacedAt), msOrNil(in.PaidAt), msOrNil(in.CompletedAt)
@@ -68,14 +69,29 @@ func (b *orderBatch) read() {
 			if err != nil || len(forms) == 0 {
 				wrong = ErrInvalid.With("buyer.value", "不是有效的"+in.Buyer.Kind+" / not a valid "+in.Buyer.Kind)
 			} else {
-				b.forms[i], in.Buyer.Value = forms, forms[0]
+				b.told[i], b.forms[i], in.Buyer.Value = in.Buyer.Value, forms, forms[0]
 			}
 		}
 		b.in[i], b.entries[i] = in, entry{number: in.Number, version: in.Version, wrong: wrong}
 		if wrong == nil {
-			b.entries[i].fingerprint = fingerprintOf(in)
+			b.entries[i].tell(in, b.forms[i])
 		}
 	}
+}
+
+// tell fingerprints an order. A phone number's index is left out, because it changes with the keys.
+func (e *entry) tell(in OrderInput, forms []string) {
+	if in.Buyer.Kind != "phone" {
+		e.fingerprint = fingerprintOf(in)
+		return
+	}
+	e.phones = forms
+	for _, form := range forms {
+		in.Buyer.Value = form
+		e.older = append(e.older, fingerprintOf(in))
+	}
+	in.Buyer.Value = ""
+	e.fingerprint = fingerprintOf(in)
 }
 
 func (b *orderBatch) findBuyers() (err error) {
@@ -149,7 +165,7 @@ func (b *orderBatch) write() error {
 	stored := map[string]standing{}
 	for n, row := range b.held {
 		if !b.isNew[n] {
-			stored[n] = standing{row.Version, row.Fingerprint}
+			stored[n] = standing{version: row.Version, fingerprint: row.Fingerprint, buyer: row.BuyerValue}
 		}
 	}
 	for i, e := range b.entries {
@@ -173,6 +189,11 @@ func (b *orderBatch) write() error {
 			before = append(before, row.CustomerID)
 			b.fill(row, i)
 			if err := updateOrder(b.tx, row); err != nil {
+				return err
+			}
+		}
+		if row.CustomerID == 0 && row.BuyerKind != "" { // may wait longer than the key of its form lasts
+			if err := b.s.buyers.KeepIdentityTx(b.tx, row.BuyerKind, b.told[i]); err != nil {
 				return err
 			}
 		}

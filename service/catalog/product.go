@@ -21,7 +21,7 @@ func (s *Service) UpsertProducts(ctx context.Context, in []ProductInput) (outcom
 	entries := make([]entry, len(in))
 	for i := range in {
 		in[i].Name = strings.TrimSpace(in[i].Name)
-		entries[i] = entry{in[i].Number, in[i].Version, fingerprintOf(in[i]), in[i].check(s.now())}
+		entries[i] = entry{number: in[i].Number, version: in[i].Version, fingerprint: fingerprintOf(in[i]), wrong: in[i].check(s.now())}
 	}
 	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
 		outcomes, err = s.upsertProducts(tx, in, entries)
@@ -47,7 +47,7 @@ func (s *Service) upsertProducts(tx *gorm.DB, in []ProductInput, entries []entry
 	stored := map[string]standing{}
 	for n, row := range held {
 		if !isNew[n] {
-			stored[n] = standing{row.Version, row.Fingerprint}
+			stored[n] = standing{version: row.Version, fingerprint: row.Fingerprint}
 		}
 	}
 	outcomes, prevails := judgeAll(entries, stored)

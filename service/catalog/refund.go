@@ -27,7 +27,7 @@ func (s *Service) UpsertRefundsTx(tx *gorm.DB, in []RefundInput) ([]Outcome, err
 	entries, numbers := make([]entry, len(in)), []string(nil)
 	for i := range in {
 		in[i].RefundedAt = msOrNil(in[i].RefundedAt)
-		entries[i] = entry{in[i].Number, in[i].Version, fingerprintOf(in[i]), in[i].check(s.now())}
+		entries[i] = entry{number: in[i].Number, version: in[i].Version, fingerprint: fingerprintOf(in[i]), wrong: in[i].check(s.now())}
 		if entries[i].wrong == nil {
 			numbers = append(numbers, in[i].Order)
 		}
@@ -63,7 +63,7 @@ func (s *Service) writeRefunds(tx *gorm.DB, in []RefundInput, entries []entry, o
 	stored := map[string]standing{}
 	for n, row := range held {
 		if !isNew[n] {
-			stored[n] = standing{row.Version, row.Fingerprint}
+			stored[n] = standing{version: row.Version, fingerprint: row.Fingerprint}
 		}
 	}
 	for i, e := range entries {

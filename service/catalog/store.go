@@ -352,3 +352,13 @@ func customersWithTrade(tx *gorm.DB, after int64, limit int) ([]int64, error) {
 	ids = slices.Compact(ids)
 	return ids[:min(len(ids), limit)], nil
 }
+
+// RekeyTx gives the orders of a phone number's buyer another blind index, because keys have changed.
+func (s *Service) RekeyTx(tx *gorm.DB, old, fresh string) error {
+	err := tx.Model(&model.CustomerOrder{}).Where("buyer_kind = 'phone' AND buyer_scope = '' AND buyer_value = ?", old).
+		UpdateColumn("buyer_value", fresh).Error
+	if err != nil {
+		return fmt.Errorf("give orders another index: %w", err)
+	}
+	return nil
+}

@@ -38,6 +38,8 @@ type entry struct {
 	number      string
 	version     int64
 	fingerprint []byte
+	phones      []string     // of a buyer known by a phone number: the forms of it, which the fingerprint leaves out
+	older       [][]byte     // fingerprints from when it did not
 	wrong       *fault.Fault // it can't be taken, whatever the version
 }
 
@@ -45,6 +47,7 @@ type entry struct {
 type standing struct {
 	version     int64
 	fingerprint []byte
+	buyer       string // as stored
 }
 
 // judge decides what becomes of an entry.
@@ -54,7 +57,7 @@ func (now standing) judge(e entry) (result string, wrong *fault.Fault) {
 		return Refused, e.wrong
 	case e.version < now.version:
 		return Stale, nil
-	case e.version == now.version && bytes.Equal(e.fingerprint, now.fingerprint):
+	case e.version == now.version && e.is(now):
 		return Unchanged, nil
 	case e.version == now.version:
 		return Refused, ErrVersionReused
@@ -62,6 +65,20 @@ func (now standing) judge(e entry) (result string, wrong *fault.Fault) {
 		return Created, nil
 	}
 	return Updated, nil
+}
+
+func (e entry) is(now standing) bool {
+	if slices.ContainsFunc(e.older, func(o []byte) bool { return bytes.Equal(o, now.fingerprint) }) {
+		return true
+	}
+	return bytes.Equal(e.fingerprint, now.fingerprint) && (len(e.phones) == 0 || slices.Contains(e.phones, now.buyer))
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
 }
 
 // judgeAll judges entries one after another, as if each had come in a call of its own, and gives for
@@ -76,7 +93,7 @@ func judgeAll(entries []entry, stored map[string]standing) (outcomes []Outcome, 
 		result, wrong := now[e.number].judge(e)
 		outcomes[i] = Outcome{Number: e.number, Result: result, Fault: wrong}
 		if result == Created || result == Updated {
-			now[e.number], prevails[e.number] = standing{e.version, e.fingerprint}, i
+			now[e.number], prevails[e.number] = standing{version: e.version, fingerprint: e.fingerprint, buyer: first(e.phones)}, i
 		}
 	}
 	return outcomes, prevails

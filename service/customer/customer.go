@@ -58,19 +58,20 @@ type Contacts interface {
 
 // Service owns customers, identities and relations. Safe for concurrent use.
 type Service struct {
-	db     *gorm.DB
-	events *event.Log
-	queue  *work.Queue
-	now    clock.Clock
-	staff  Staff
-	vault  *vault.Vault
-	corp   func(account string) Contacts
-	movers []Mover
+	db      *gorm.DB
+	events  *event.Log
+	queue   *work.Queue
+	now     clock.Clock
+	staff   Staff
+	vault   *vault.Vault
+	corp    func(account string) Contacts
+	movers  []Mover
+	rekeyed []func(tx *gorm.DB, old, fresh string) error
 }
 
 // New puts the capability together and registers its work. The vault seals what is personal.
 func New(db *gorm.DB, events *event.Log, queue *work.Queue, now clock.Clock, staff Staff, v *vault.Vault, corp func(account string) Contacts) *Service {
-	s := &Service{db, events, queue, now, staff, v, corp, slices.Clone(owned)}
+	s := &Service{db: db, events: events, queue: queue, now: now, staff: staff, vault: v, corp: corp, movers: slices.Clone(owned)}
 	work.Handle(queue, workPushRemark, pushPolicy, s.pushRemark)
 	work.Handle(queue, workConvert, convertPolicy, s.convert)
 	return s

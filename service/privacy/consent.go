@@ -11,6 +11,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/event"
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 )
 
@@ -123,6 +124,11 @@ func (s *Service) entry(d Decision, ordinal int, notice *model.Notice, before *m
 		row.SealedGuardian = s.vault.Seal(d.Guardian, guardianPlace(row))
 	}
 	return row
+}
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() []keyring.Place {
+	return []keyring.Place{keyring.Column{Table: "consent", Column: "sealed_guardian", Row: []string{"customer_id", "purpose", "ordinal"}}}
 }
 
 func guardianPlace(c *model.Consent) vault.Place {

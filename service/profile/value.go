@@ -10,6 +10,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/customer"
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 )
 
@@ -66,6 +67,11 @@ func (s *Service) valueOf(r *model.CustomValue) (string, error) {
 		return "", fmt.Errorf("open custom value %d: %w", r.ID, err)
 	}
 	return text, nil
+}
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() []keyring.Place {
+	return []keyring.Place{keyring.Column{Table: "custom_value", Column: "sealed_value"}}
 }
 
 // valuePlace binds a sealed value to its row, which stays when customers are merged.

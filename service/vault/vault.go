@@ -12,6 +12,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 )
 
 // What can be wrong with a sealed value.
@@ -31,7 +33,12 @@ const (
 )
 
 // Vault seals, opens and indexes. Safe for concurrent use.
-type Vault struct{ keys []key } // the first one writes
+type Vault struct {
+	keys atomic.Pointer[[]key] // the first one writes
+	// Missing, when set before first use, is told that a value came whose key isn't at hand, and brings
+	// keys up to date if it can.
+	Missing func()
+}
 
 type key struct {
 	header [headerSize]byte
@@ -41,18 +48,25 @@ type key struct {
 
 // New takes keys of 32 bytes, used for nothing else: the first seals, all of them open.
 func New(keys ...[]byte) (*Vault, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("vault: no key")
-	}
 	v := &Vault{}
-	for _, secret := range keys {
+	return v, v.Use(keys...)
+}
+
+// Use puts other keys in the place of those at hand.
+func (v *Vault) Use(keys ...[]byte) error {
+	if len(keys) == 0 {
+		return errors.New("vault: no key")
+	}
+	list := make([]key, len(keys))
+	for i, secret := range keys {
 		k, err := newKey(secret)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		v.keys = append(v.keys, k)
+		list[i] = k
 	}
-	return v, nil
+	v.keys.Store(&list)
+	return nil
 }
 
 func newKey(secret []byte) (k key, err error) {
@@ -95,7 +109,7 @@ func (v *Vault) Seal(text string, at Place) []byte {
 	if text == "" {
 		return nil
 	}
-	k := v.keys[0]
+	k := v.writes()
 	return k.aead.Seal(k.header[:], nil, []byte(text), at.bytes())
 }
 
@@ -107,23 +121,43 @@ func (v *Vault) Open(sealed []byte, at Place) (string, error) {
 	if len(sealed) < headerSize || sealed[0] != version {
 		return "", ErrUnreadable
 	}
-	for _, k := range v.keys {
-		if [headerSize]byte(sealed[:headerSize]) != k.header {
-			continue
-		}
-		text, err := k.aead.Open(nil, nil, sealed[headerSize:], at.bytes())
-		if err != nil {
-			return "", ErrUnreadable
-		}
-		return string(text), nil
+	k, ok := v.keyOf(sealed)
+	if !ok && v.Missing != nil {
+		v.Missing()
+		k, ok = v.keyOf(sealed)
 	}
-	return "", ErrWrongKey
+	if !ok {
+		return "", ErrWrongKey
+	}
+	text, err := k.aead.Open(nil, nil, sealed[headerSize:], at.bytes())
+	if err != nil {
+		return "", ErrUnreadable
+	}
+	return string(text), nil
+}
+
+func (v *Vault) writes() key { return (*v.keys.Load())[0] }
+
+func (v *Vault) keyOf(sealed []byte) (key, bool) {
+	keys := *v.keys.Load()
+	i := slices.IndexFunc(keys, func(k key) bool { return [headerSize]byte(sealed[:headerSize]) == k.header })
+	if i < 0 {
+		return key{}, false
+	}
+	return keys[i], true
+}
+
+// Header is what every value begins with that the key seals: by it a database finds what a key is still
+// needed for. It tells nothing of the key.
+func Header(secret []byte) ([]byte, error) {
+	k, err := newKey(secret)
+	return k.header[:], err
 }
 
 // Current tells whether a value is sealed with the key that seals now; if not, open it and seal it anew
 // before the older key is taken away.
 func (v *Vault) Current(sealed []byte) bool {
-	k := v.keys[0]
+	k := v.writes()
 	return len(sealed) == 0 || len(sealed) >= headerSize && [headerSize]byte(sealed[:headerSize]) == k.header
 }
 
@@ -132,14 +166,15 @@ func (v *Vault) Current(sealed []byte) bool {
 // that indexes of different columns or corps can't be compared. Only for values that are hard to guess:
 // an index of a gender would tell the genders by their frequency.
 func (v *Vault) Index(column, scope, value string) string {
-	return v.keys[0].indexOf(column, scope, value)
+	return v.writes().indexOf(column, scope, value)
 }
 
 // Indexes are the indexes of a value under all keys, the present one first, for finding what was written
 // under an older key.
 func (v *Vault) Indexes(column, scope, value string) []string {
-	out := make([]string, len(v.keys))
-	for i, k := range v.keys {
+	keys := *v.keys.Load()
+	out := make([]string, len(keys))
+	for i, k := range keys {
 		out[i] = k.indexOf(column, scope, value)
 	}
 	return out

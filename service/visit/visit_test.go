@@ -66,10 +66,7 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.Close(); server.Close(); sim.Close() })
-	accounts, err := account.New(h.db, h.clock.Now, bytes.Repeat([]byte("k"), 32))
-	if err != nil {
-		t.Fatal(err)
-	}
+	accounts := account.New(h.db, h.clock.Now, vaulttest.New(t))
 	for _, in := range []account.CreateInput{
 		{Kind: account.KindMiniApp, Name: "mini", Title: "小程序", PlatformID: credentials["mini"].AppID, Secret: credentials["mini"].Secret.Reveal()},
 		{Kind: account.KindWeCom, Name: "corp", Title: "企业", PlatformID: h.corpID, AgentID: 1000002, Secret: credentials["corp"].Secret.Reveal()},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"zhiyin/model"
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 )
 
@@ -34,6 +35,13 @@ const (
 	secretColumn    = "sealed_secret"
 	oldSecretColumn = "sealed_old_secret"
 )
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() []keyring.Place {
+	return []keyring.Place{
+		keyring.Column{Table: "webhook", Column: secretColumn}, keyring.Column{Table: "webhook", Column: oldSecretColumn},
+	}
+}
 
 func place(column string, id int64) vault.Place {
 	return vault.Place{Table: "webhook", Column: column, Row: strconv.FormatInt(id, 10)}
