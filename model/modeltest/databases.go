@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,13 +109,34 @@ func giveBack(t testing.TB, name, dsn string) {
 		return // a test may have taken the server down for good; the next one makes a new database
 	}
 	defer model.Close(db)
-	for _, row := range model.Rows() {
-		if err := db.Session(&gorm.Session{AllowGlobalUpdate: true}).Delete(row).Error; err != nil {
-			t.Errorf("empty the test database: %v", err)
-			return
-		}
+	if err := empty(db); err != nil {
+		t.Errorf("empty the test database: %v", err)
+		return
 	}
 	free.Lock()
 	free.names = append(free.names, name)
 	free.Unlock()
+}
+
+// empty deletes all rows. Most tests fill few of the tables; asking all of them which in one statement is
+// much quicker than deleting nothing a hundred times.
+func empty(db *gorm.DB) error {
+	var asked []string
+	for _, row := range model.Rows() {
+		stmt := gorm.Statement{DB: db}
+		if err := stmt.Parse(row); err != nil {
+			return err
+		}
+		asked = append(asked, fmt.Sprintf("SELECT '%[1]s' WHERE EXISTS (SELECT 1 FROM `%[1]s`)", stmt.Table))
+	}
+	var filled []string
+	if err := db.Raw(strings.Join(asked, " UNION ALL ")).Scan(&filled).Error; err != nil {
+		return err
+	}
+	for _, table := range filled {
+		if err := db.Exec("DELETE FROM `" + table + "`").Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
