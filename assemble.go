@@ -22,6 +22,8 @@ import (
 	"zhiyin/api/console"
 	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
+	"zhiyin/api/rate"
+	"zhiyin/api/sidebar"
 	"zhiyin/config"
 	"zhiyin/job"
 	"zhiyin/model"
@@ -34,6 +36,7 @@ import (
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
+	"zhiyin/service/fault"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
 	"zhiyin/service/keyring"
@@ -241,6 +244,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	events := p.events
 	p.staff = staff.New(p.db, p.now, staff.Options{
 		IdleTimeout: p.cfg.SignIn.IdleTimeout, AbsoluteTimeout: p.cfg.SignIn.AbsoluteTimeout, Zone: p.zone,
+		Corp: func(a string) staff.Corp { return p.gateway.Corp(a) },
 	})
 	p.customers = customer.New(p.db, events, p.queue, p.now, p.staff, p.vault, func(a string) customer.Contacts { return p.gateway.Corp(a) })
 	events.Subscribe("customer.merge", p.customers.OnSamePerson, event.KindSamePersonFound)
@@ -405,8 +409,13 @@ func (p *parts) faces(context.Context) error {
 		MiniApp:  &miniapp.Handlers{IDs: p.ids, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty},
 		MiniAppDoor: &miniapp.Door{
 			Visits: p.visits, Agreed: p.privacy,
-			Limits: &miniapp.Limits{Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix + "rate:", Now: p.now},
+			Limits: p.limits("rate:", miniapp.Rates, miniapp.ErrTooOften),
 		},
+		Sidebar: &sidebar.Handlers{
+			Now: p.now, Corp: func(a string) sidebar.Platform { return p.gateway.Corp(a) },
+			PageURL: p.cfg.SidebarPage(), Origins: p.cfg.SidebarOrigins(), OpenURL: p.cfg.Platform.OpenURL,
+		},
+		SidebarDoor: sidebar.NewDoor(p.staff, secure, p.limits("rate:sidebar:", sidebar.Rates, sidebar.ErrTooOften)),
 		Callback: callback.New(callback.Deps{
 			Accounts: p.accounts, Inbox: p.intake, Now: p.now, MaxAge: p.cfg.Callback.MaxAge, MaxBody: p.cfg.Callback.MaxBody,
 			Deadline: p.cfg.Callback.Deadline, IPs: p.callbackIPs, Logger: p.log, Metrics: p.metrics,
@@ -418,4 +427,9 @@ func (p *parts) faces(context.Context) error {
 		Version: version, TrustedProxies: p.cfg.Server.TrustedProxies, Logger: p.log, Metrics: p.metrics,
 	})
 	return err
+}
+
+// limits hold how often a face may be called.
+func (p *parts) limits(prefix string, rates map[string]rate.Rate, refusal *fault.Fault) *rate.Limits {
+	return &rate.Limits{Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix + prefix, Now: p.now, Rates: rates, Refusal: refusal}
 }

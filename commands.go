@@ -72,7 +72,7 @@ func runDemo(ctx context.Context, c *cli.Command) error {
 	cfg, err := config.Load("", append([]string{
 		"ZHIYIN_MODE=" + config.Demo, "ZHIYIN_SECRET_KEY=" + config.SampleSecretKey, "ZHIYIN_LOG__LEVEL=warn",
 		"ZHIYIN_DATABASE__DSN=sqlite:data/zhiyin.db",
-		"ZHIYIN_PLATFORM__WECOM_URL=http://" + sim + "/qyapi", "ZHIYIN_PLATFORM__WEIXIN_URL=http://" + sim + "/weixin",
+		"ZHIYIN_PLATFORM__WECOM_URL=http://" + sim + "/qyapi", "ZHIYIN_PLATFORM__WEIXIN_URL=http://" + sim + "/weixin", "ZHIYIN_PLATFORM__OPEN_URL=http://" + sim + "/open",
 	}, os.Environ()...))
 	if err != nil {
 		return err

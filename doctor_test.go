@@ -55,6 +55,7 @@ func TestDoctor(t *testing.T) {
 		{name: "address not trusted", spoil: change(object{"trusted_ips": []string{"10.9.8.7"}}), fails: "account main: access token:", remedy: "企业可信IP"},
 		{name: "right missing", spoil: change(object{"rights": []string{"contacts", "login"}}), fails: "account main: right to externalcontact/", remedy: "可调用接口的应用"},
 		{name: "range too narrow", spoil: change(object{"rights": []string{"customer", "login"}}), fails: "account main: right to department/list", remedy: "可见范围"},
+		{name: "no tickets", spoil: change(object{"rights": []string{"contacts", "customer", "message", "media"}}), fails: "account main: JS-SDK tickets", remedy: "可信域名"},
 		{name: "nobody at the callback address", env: []string{"ZHIYIN_SERVER__PUBLIC_URL=http://127.0.0.1:1"}, fails: "callback address http://127.0.0.1:1/callback/wecom/main:", remedy: "server.public_url"},
 		{name: "somebody else at the callback address", env: []string{"ZHIYIN_SERVER__PUBLIC_URL=" + strings.TrimSuffix(h.sim.base, "/_sim")}, fails: "callback address", remedy: "server.public_url"},
 		{name: "another key", env: []string{"ZHIYIN_SECRET_KEY=bm90IHRoZSBrZXkgdGhhdCBzZWFsZWQgdGhlIHJvd3M="}, fails: "account main:", remedy: "ZHIYIN_SECRET_KEY"},

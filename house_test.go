@@ -157,7 +157,7 @@ func newHouse(t testing.TB, s setting) *house {
 		"ZHIYIN_MODE=" + config.Development, "ZHIYIN_SECRET_KEY=" + base64.StdEncoding.EncodeToString(key),
 		"ZHIYIN_DATABASE__DSN=" + h.dsn, "ZHIYIN_REDIS__ADDR=" + h.openRedis(s.redis), "ZHIYIN_REDIS__KEY_PREFIX=test:" + rand.Text() + ":",
 		"ZHIYIN_SERVER__METRICS_LISTEN=", "ZHIYIN_LOG__LEVEL=warn",
-		"ZHIYIN_PLATFORM__WECOM_URL=" + platform.URL + "/qyapi", "ZHIYIN_PLATFORM__WEIXIN_URL=" + platform.URL + "/weixin",
+		"ZHIYIN_PLATFORM__WECOM_URL=" + platform.URL + "/qyapi", "ZHIYIN_PLATFORM__WEIXIN_URL=" + platform.URL + "/weixin", "ZHIYIN_PLATFORM__OPEN_URL=" + platform.URL + "/open",
 	}, s.env...)
 	if err := createAdmin(t.Context(), h.config(), testLogin, "管家", testPassword); err != nil {
 		t.Fatal(err)

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"zhiyin/model"
+	"zhiyin/service/staff"
 )
 
 // call is one valid use of a route in a fresh company, by the administrator.
@@ -43,8 +45,37 @@ func tagRuleOf(more map[string]any) func(*company) map[string]any {
 	}
 }
 
-// calls has a line for every route; a route without one fails the build.
+// calls has a line for every route that staff call; a route without one fails the build.
 var calls = map[string]call{
+	"POST /api/sidebar/sign-in/begin": {body: with(map[string]any{"account": "acme", "page": "customer"})},
+	"POST /api/sidebar/sign-in":       {body: with(map[string]any{"code": "sales", "state": "nostate"}), want: 403},
+	"GET /api/sidebar/doctor":         {query: "account=acme"},
+	"POST /api/sidebar/sign-out":      {want: 204},
+	"GET /api/sidebar/me":             {},
+	// The administrator of the company is no member of a corp.
+	"POST /api/sidebar/signatures":            {body: with(map[string]any{"url": sidebarPage}), want: 404},
+	"GET /api/sidebar/customers/{id}":         {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /api/sidebar/customers/{id}/events":  {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /api/sidebar/customers/{id}/tags":    {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"POST /api/sidebar/customers/tags":        {body: giveTags},
+	"GET /api/sidebar/customers/{id}/profile": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"PUT /api/sidebar/customers/{id}/profile": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, want: 204, body: with(map[string]any{"city": "杭州"})},
+	"POST /api/sidebar/customers/{id}/reveal": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: with(map[string]any{"what": "phone", "purpose": "预约回访"})},
+	"GET /api/sidebar/customers/{id}/notes":   {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"POST /api/sidebar/customers/{id}/notes":  {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: with(map[string]any{"body": "喜欢茶"})},
+	"PUT /api/sidebar/notes/{id}":             {kind: model.KindNote, row: ownNote, hidden: careNote, want: 204, body: with(map[string]any{"body": "喜欢咖啡"})},
+	"DELETE /api/sidebar/notes/{id}":          {kind: model.KindNote, row: second, hidden: careNote, want: 204},
+	"PUT /api/sidebar/relations/{id}/note":    {kind: model.KindRelation, row: ownRelation, hidden: careRelation, want: 204, body: with(map[string]any{"remark": "老客户"})},
+	"GET /api/sidebar/tag-groups":             {},
+	"GET /api/sidebar/custom-fields":          {},
+	"GET /api/sidebar/orders/{id}":            {kind: model.KindOrder, row: ownOrder, hidden: careOrder},
+	"GET /api/sidebar/tasks":                  {},
+	"POST /api/sidebar/reminders": {body: func(c *company) map[string]any {
+		return map[string]any{"customer_id": c.ids.Of(model.KindCustomer, ownCustomer), "title": "回电", "due_at": noon.Add(time.Hour), "request_id": "request-1"}
+	}},
+	"PUT /api/sidebar/tasks/{id}/status": {kind: model.KindTask, row: second, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
+	"PUT /api/sidebar/tasks/{id}/due":    {kind: model.KindTask, row: second + 1, hidden: careTask, want: 204, body: with(map[string]any{"due_at": noon.Add(time.Hour)})},
+
 	"POST /sign-in":            {body: with(map[string]any{"login": "nobody", "password": "wrong"}), want: 401},
 	"POST /sign-out":           {want: 204},
 	"GET /me":                  {},
@@ -101,28 +132,26 @@ var calls = map[string]call{
 	"GET /event-feeds":                 {},
 	"POST /event-feeds/{name}/release": {name: "test", want: 204},
 	"GET /customers/{id}/tags":         {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
-	"POST /customers/tags": {body: func(c *company) map[string]any {
-		return map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}, "add": []string{c.ids.Of(model.KindTag, localTag)}}
-	}},
-	"GET /tag-groups/{id}/mirrors":    {kind: model.KindTagGroup, row: localGroup},
-	"PUT /tag-groups/{id}/mirror":     {kind: model.KindTagGroup, row: localGroup, want: 204, body: ofAcme(map[string]any{"wanted": true})},
-	"PUT /tags/{id}/mirror":           {kind: model.KindTag, row: localTag, want: 204, body: ofAcme(map[string]any{"wanted": true})},
-	"GET /import-kinds":               {},
-	"GET /imports":                    {},
-	"POST /imports":                   {}, // a form: see requestOf
-	"GET /imports/{id}":               {kind: model.KindImport, row: importID},
-	"POST /imports/{id}/preview":      {kind: model.KindImport, row: importID, body: with(map[string]any{"mapping": []string{"name", "phone"}})},
-	"POST /imports/{id}/start":        {kind: model.KindImport, row: importID, body: with(map[string]any{"consent_basis": "会员协议", "dry": true})},
-	"POST /imports/{id}/cancel":       {kind: model.KindImport, row: importOn},
-	"GET /imports/{id}/problems":      {kind: model.KindImport, row: importID},
-	"GET /imports/{id}/problems/file": {kind: model.KindImport, row: importID},
-	"GET /export-kinds":               {},
-	"GET /exports":                    {},
-	"POST /exports":                   {body: with(map[string]any{"kind": "customers", "purpose": "回访", "format": "csv"})},
-	"GET /exports/{id}":               {kind: model.KindExport, row: exportID},
-	"POST /exports/{id}/cancel":       {kind: model.KindExport, row: exportOn},
-	"GET /exports/{id}/content":       {kind: model.KindExport, row: exportID},
-	"GET /tag-batches":                {},
+	"POST /customers/tags":             {body: giveTags},
+	"GET /tag-groups/{id}/mirrors":     {kind: model.KindTagGroup, row: localGroup},
+	"PUT /tag-groups/{id}/mirror":      {kind: model.KindTagGroup, row: localGroup, want: 204, body: ofAcme(map[string]any{"wanted": true})},
+	"PUT /tags/{id}/mirror":            {kind: model.KindTag, row: localTag, want: 204, body: ofAcme(map[string]any{"wanted": true})},
+	"GET /import-kinds":                {},
+	"GET /imports":                     {},
+	"POST /imports":                    {}, // a form: see requestOf
+	"GET /imports/{id}":                {kind: model.KindImport, row: importID},
+	"POST /imports/{id}/preview":       {kind: model.KindImport, row: importID, body: with(map[string]any{"mapping": []string{"name", "phone"}})},
+	"POST /imports/{id}/start":         {kind: model.KindImport, row: importID, body: with(map[string]any{"consent_basis": "会员协议", "dry": true})},
+	"POST /imports/{id}/cancel":        {kind: model.KindImport, row: importOn},
+	"GET /imports/{id}/problems":       {kind: model.KindImport, row: importID},
+	"GET /imports/{id}/problems/file":  {kind: model.KindImport, row: importID},
+	"GET /export-kinds":                {},
+	"GET /exports":                     {},
+	"POST /exports":                    {body: with(map[string]any{"kind": "customers", "purpose": "回访", "format": "csv"})},
+	"GET /exports/{id}":                {kind: model.KindExport, row: exportID},
+	"POST /exports/{id}/cancel":        {kind: model.KindExport, row: exportOn},
+	"GET /exports/{id}/content":        {kind: model.KindExport, row: exportID},
+	"GET /tag-batches":                 {},
 	"POST /tag-batches": {body: func(c *company) map[string]any {
 		return map[string]any{"action": "add", "tag_ids": []string{c.ids.Of(model.KindTag, localTag)}, "filter": map[string]any{"name": "王"}}
 	}},
@@ -139,6 +168,7 @@ var calls = map[string]call{
 	"GET /customers/{id}/profile":           {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
 	"PUT /customers/{id}/profile":           {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, want: 204, body: with(map[string]any{"city": "杭州", "fields": map[string]any{"hobby": []string{"茶"}}})},
 	"PUT /customers/{id}/contact":           {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, want: 204, body: with(map[string]any{"choice": "none", "reason": "电话里说的"})},
+	"POST /customers/{id}/reveal":           {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: with(map[string]any{"what": "phone", "purpose": "预约回访"})},
 	"GET /customers/{id}/notes":             {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
 	"POST /customers/{id}/notes":            {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: with(map[string]any{"body": "喜欢茶"})},
 	"PUT /notes/{id}":                       {kind: model.KindNote, row: ownNote, hidden: careNote, want: 204, body: with(map[string]any{"body": "喜欢咖啡"})},
@@ -288,6 +318,10 @@ var newAccount = map[string]any{
 	"kind": "wecom", "name": "third", "title": "丙公司", "platform_id": "ww0000000000000003", "agent_id": 1, "secret": "0123456789abcdef0123",
 }
 
+func giveTags(c *company) map[string]any {
+	return map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}, "add": []string{c.ids.Of(model.KindTag, localTag)}}
+}
+
 // ofRule adds a rule to a body.
 func ofRule(m map[string]any) func(*company) map[string]any {
 	return func(c *company) map[string]any {
@@ -331,14 +365,27 @@ func codeSettings(c *company) map[string]any {
 	}
 }
 
-// name is a route without the prefix that all share.
+// name is a route without the prefix that those of the console share.
 func (r Route) name() string { return r.Method + " " + strings.TrimPrefix(r.Path, "/api/console") }
+
+// forStaff tells whether staff call the route, in the console or in the sidebar.
+func (r Route) forStaff() bool {
+	return strings.HasPrefix(r.Path, "/api/console/") || strings.HasPrefix(r.Path, "/api/sidebar/")
+}
+
+// face is where a session must have signed in to be good for the route.
+func (r Route) face() string {
+	if strings.HasPrefix(r.Path, "/api/sidebar/") {
+		return staff.FaceSidebar
+	}
+	return staff.FaceConsole
+}
 
 // eachRoute runs f for every route of the table with its line among the calls.
 func (c *company) eachRoute(f func(r Route, k call)) {
 	c.t.Helper()
 	for _, r := range c.server.Routes() {
-		if !strings.HasPrefix(r.Path, "/api/console/") {
+		if !r.forStaff() {
 			continue // other faces have tables of their own
 		}
 		k, ok := calls[r.name()]

@@ -122,7 +122,16 @@ const (
 type company struct {
 	*replica
 	dsn    string
-	tokens map[string]string // by role; "" for somebody without one
+	tokens map[string]string // of the console, by role; "" for somebody without one
+	beside map[string]string // likewise of the sidebar
+}
+
+// tokenOf is the session of a role where the route wants it.
+func (c *company) tokenOf(r Route, role string) string {
+	if r.face() == staff.FaceSidebar {
+		return c.beside[role]
+	}
+	return c.tokens[role]
 }
 
 var roleNames = []string{staff.RoleAdmin, staff.RoleOperator, staff.RoleManager, staff.RoleSales, staff.RoleService, staff.RoleAuditor}
@@ -132,12 +141,12 @@ func newCompany(t testing.TB) *company { return newCompanyWith(t, options{}) }
 func newCompanyWith(t testing.TB, o options) *company {
 	t.Helper()
 	dsn := modeltest.DSN(t)
-	c := &company{replica: newReplica(t, dsn, o), dsn: dsn, tokens: map[string]string{}}
+	c := &company{replica: newReplica(t, dsn, o), dsn: dsn, tokens: map[string]string{}, beside: map[string]string{}}
 	c.found()
 	for i, role := range roleNames {
-		c.tokens[role] = c.session(adminID + int64(i))
+		c.tokens[role], c.beside[role] = c.session(adminID+int64(i)), c.sessionOf(staff.FaceSidebar, adminID+int64(i))
 	}
-	c.tokens[""] = c.session(newcomerID)
+	c.tokens[""], c.beside[""] = c.session(newcomerID), c.sessionOf(staff.FaceSidebar, newcomerID)
 	return c
 }
 
@@ -277,6 +286,9 @@ func customers(t testing.TB) []any {
 			ID: ownTask + id, StaffID: person, CustomerID: ownCustomer + id, Kind: "welcome.missed", DedupeKey: string(rune('a' + i)),
 			Title: "打个招呼", Status: "open", DueAt: noon, CreatedAt: noon, UpdatedAt: noon,
 		})
+	}
+	for i := range int64(2) {
+		rows = append(rows, &model.Task{ID: second + i, StaffID: adminID, Kind: "reminder", DedupeKey: fmt.Sprint("reminder", i), Title: "回电", Status: "open", DueAt: noon, CreatedAt: noon, UpdatedAt: noon})
 	}
 	for i := range int64(3) {
 		number := string(rune('1' + i))

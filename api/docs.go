@@ -23,7 +23,7 @@ func (s *Server) docs() {
 	s.engine.GET("/docs", ownFile("index.html"))
 	s.engine.GET("/docs/*file", func(c *gin.Context) {
 		switch c.Param("file") {
-		case "/", "/open", "/miniapp": // one page for all faces; start.js looks at the address
+		case "/", "/open", "/miniapp", "/sidebar": // one page for all faces; start.js looks at the address
 			ownFile("index.html")(c)
 		case "/start.js":
 			ownFile("start.js")(c)

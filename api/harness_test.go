@@ -23,6 +23,8 @@ import (
 	"zhiyin/api/console"
 	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
+	"zhiyin/api/rate"
+	"zhiyin/api/sidebar"
 	"zhiyin/job"
 	"zhiyin/logs"
 	"zhiyin/model"
@@ -72,6 +74,7 @@ type replica struct {
 	profiles *profile.Service
 	visits   *visit.Service
 	platform *miniPlatform
+	desk     *desk
 }
 
 // options is what a test wants otherwise.
@@ -100,7 +103,8 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	queue := work.New(r.db, now)
 	r.events = event.New(queue, now, event.Options{DB: r.db, Zone: zone, Logger: log})
 	r.events.Feed("test", func(*gorm.DB, []model.Event) error { return nil })
-	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone})
+	r.desk = &desk{}
+	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone, Corp: func(string) staff.Corp { return r.desk }})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	r.privacy = privacy.New(r.db, r.events, vaulttest.New(t), now)
 	r.profiles = profile.New(profile.Deps{
@@ -150,7 +154,11 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
 		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club},
-		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &miniapp.Limits{Now: now}},
+		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
+		Sidebar: &sidebar.Handlers{
+			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",
+		},
+		SidebarDoor: sidebar.NewDoor(r.staff, o.secure, &rate.Limits{Now: now, Rates: sidebar.Rates, Refusal: sidebar.ErrTooOften}),
 		Callback:    callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
 		Ready:       o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,
 	}))(t)
@@ -180,14 +188,19 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// session signs somebody in without the cost of a password, and gives the token.
+// session signs somebody in to the console without the cost of a password, and gives the token.
 func (r *replica) session(staffID int64) string {
+	r.t.Helper()
+	return r.sessionOf(staff.FaceConsole, staffID)
+}
+
+func (r *replica) sessionOf(face string, staffID int64) string {
 	r.t.Helper()
 	token := rand.Text()
 	hash := sha256.Sum256([]byte(token))
 	now := r.clock.Now()
 	modeltest.Create(r.t, r.db, &model.Session{
-		StaffID: staffID, TokenHash: hash[:], Face: staff.FaceConsole, UserAgent: "test", SeenAt: now, ExpiresAt: now.Add(24 * time.Hour), CreatedAt: now,
+		StaffID: staffID, TokenHash: hash[:], Face: face, UserAgent: "test", SeenAt: now, ExpiresAt: now.Add(24 * time.Hour), CreatedAt: now,
 	})
 	return token
 }

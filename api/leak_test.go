@@ -27,7 +27,7 @@ func (c *company) answers() map[string]string {
 		}
 		for _, limit := range []string{"limit=1", "limit=200"} {
 			q := c.requestOf(r, k)
-			q.token = c.tokens["admin"]
+			q.token = c.tokenOf(r, "admin")
 			if slices.Contains(paged, r.name()) {
 				q.path += sign(q.path) + limit
 			}
@@ -219,7 +219,7 @@ func (c *company) paged() map[string]request {
 	c.eachRoute(func(r Route, k call) {
 		if slices.Contains(names, r.name()) {
 			q := c.requestOf(r, k)
-			q.token = c.tokens["admin"]
+			q.token = c.tokenOf(r, "admin")
 			out[r.name()] = q
 		}
 	})
@@ -351,7 +351,7 @@ func TestV3_NoParameterBreaksAQuery(t *testing.T) {
 				query := address.Query()
 				query.Set(p.Name, value)
 				address.RawQuery = query.Encode()
-				q.path, q.token = address.String(), c.tokens["admin"]
+				q.path, q.token = address.String(), c.tokenOf(r, "admin")
 				if rec := c.do(q); rec.Code != 200 && rec.Code != 204 && rec.Code != 404 && rec.Code != 422 {
 					t.Errorf("%s with %s=%s: %d %s", r.name(), p.Name, value, rec.Code, head(rec.Body.String()))
 				}

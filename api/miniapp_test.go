@@ -308,13 +308,13 @@ func TestS29_StrangersBodiesAreRefused(t *testing.T) {
 
 func TestS27_RatesAreHeld(t *testing.T) {
 	m := newMini(t)
-	for name, rate := range miniapp.Rates {
+	for name, r := range miniapp.Rates {
 		if name != "" {
 			if _, ok := miniCalls[strings.Replace(name, miniPrefix, "", 1)]; !ok {
 				t.Errorf("%s is no route", name)
 			}
 		}
-		if rate.Visitor == 0 && rate.Address == 0 {
+		if r.Caller == 0 && r.Address == 0 {
 			t.Errorf("%s has no rate", name)
 		}
 	}
@@ -322,7 +322,7 @@ func TestS27_RatesAreHeld(t *testing.T) {
 	try := func(token, ip string) *httptest.ResponseRecorder {
 		return m.do(request{method: "POST", path: miniPrefix + "/me/requests", token: token, body: map[string]any{"kind": "export"}, remote: ip + ":1"})
 	}
-	for range miniapp.Rates["POST /api/miniapp/me/requests"].Visitor {
+	for range miniapp.Rates["POST /api/miniapp/me/requests"].Caller {
 		if rec := try(a, "192.0.2.7"); rec.Code != 200 {
 			t.Fatalf("within the rate: %d %s", rec.Code, rec.Body)
 		}

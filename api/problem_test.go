@@ -126,7 +126,7 @@ func TestV7_S51_UnknownFieldsAreRefused(t *testing.T) {
 				body[k] = v
 			}
 			q := c.requestOf(r, k)
-			q.body, q.token = body, c.tokens["admin"]
+			q.body, q.token = body, c.tokenOf(r, "admin")
 			problemOf(t, r.name()+" with "+name, c.do(q), 422, "invalid")
 		}
 	})

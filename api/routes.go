@@ -4,6 +4,7 @@ import (
 	"zhiyin/api/console"
 	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
+	"zhiyin/api/sidebar"
 	"zhiyin/service/apikey"
 	"zhiyin/service/privacy"
 )
@@ -48,6 +49,37 @@ func (s *Server) miniAppRoutes(f face, h *miniapp.Handlers) {
 	post(f, "/club/rewards/{id}/redemptions", asCustomer, "兑换 · Spend points on a reward", h.Redeem)
 	get(f, "/club/redemptions", asCustomer, "我的兑换 · What one took", h.ListRedemptions)
 	remove(f, "/me/requests/{id}", asCustomer, "撤回申请 · Take a request back", h.CancelRequest)
+}
+
+// sidebarRoutes lists what the page beside a chat in WeCom calls. Many are the console's own handlers.
+func (s *Server) sidebarRoutes(f face, h *sidebar.Handlers) {
+	post(f, "/sign-in/begin", anyone, "开始登录 · Begin to sign in by WeCom", h.Begin)
+	post(f, "/sign-in", anyone, "完成登录 · Sign in with what WeCom came back with", h.SignIn)
+	get(f, "/doctor", anyone, "哪一步不通 · Which step does not work", h.Doctor)
+	post(f, "/sign-out", signedIn, "退出 · Sign out", h.SignOut)
+	get(f, "/me", signedIn, "当前成员 · Who is signed in", h.Me)
+	post(f, "/signatures", signedIn, "JS-SDK 签名 · Sign a page for the JS-SDK", h.SignPage)
+
+	get(f, "/customers/{id}", may("customer.read"), "客户卡片 · The customer card", h.GetCard)
+	get(f, "/customers/{id}/events", may("customer.read"), "客户动态 · A customer's timeline", h.CustomerTimeline)
+	get(f, "/customers/{id}/tags", may("customer.read"), "客户的标签及来源 · A customer's tags and who gave them", h.CustomerTags)
+	post(f, "/customers/tags", may("customer.write"), "打标签或去标签 · Give tags and take tags away", h.GiveTags)
+	get(f, "/customers/{id}/profile", may("customer.read"), "客户资料 · A customer's profile", h.GetProfile)
+	put(f, "/customers/{id}/profile", may("customer.write"), "修改客户资料 · Change a customer's profile", h.UpdateProfile)
+	post(f, "/customers/{id}/reveal", may("customer.reveal"), "查看完整手机号等 · Show in full what is masked", h.Reveal)
+	get(f, "/customers/{id}/notes", may("customer.read"), "客户备注 · Notes about a customer", h.ListNotes)
+	post(f, "/customers/{id}/notes", may("customer.write"), "写备注 · Write a note", h.AddNote)
+	put(f, "/notes/{id}", may("customer.write"), "修改自己的备注 · Change one's own note", h.EditNote)
+	remove(f, "/notes/{id}", may("customer.write"), "删除自己的备注 · Delete one's own note", h.DeleteNote)
+	put(f, "/relations/{id}/note", may("customer.write"), "修改企业微信备注和描述 · Change remark and description", h.NoteRelation)
+	get(f, "/tag-groups", may("tag.read"), "可用标签 · Tag groups with their tags", h.ListTagGroups)
+	get(f, "/custom-fields", may("field.read"), "自定义字段 · Custom fields", h.ListCustomFields)
+	get(f, "/orders/{id}", may("order.read"), "订单详情 · One order", h.GetOrder)
+
+	get(f, "/tasks", may("task.read"), "我的待办 · One's own tasks", h.ListTasks)
+	post(f, "/reminders", may("task.write"), "提醒自己 · Remind oneself", h.Remind)
+	put(f, "/tasks/{id}/status", may("task.write"), "完成或放弃待办 · Close a task", h.CloseTask)
+	put(f, "/tasks/{id}/due", may("task.write"), "推迟待办 · Postpone a task", h.Postpone)
 }
 
 // consoleRoutes lists what the console calls: method, path, permission, what it is for, handler.
@@ -102,6 +134,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/event-feeds/{name}/release", may("event.write"), "重试失败的事件 · Try again what a reader failed at", h.ReleaseEventFeed)
 	get(f, "/customers/{id}/profile", may("customer.read"), "客户资料 · A customer's profile", h.GetProfile)
 	put(f, "/customers/{id}/profile", may("customer.write"), "修改客户资料 · Change a customer's profile", h.UpdateProfile)
+	post(f, "/customers/{id}/reveal", may("customer.reveal"), "查看完整手机号等 · Show in full what is masked", h.Reveal)
 	put(f, "/customers/{id}/contact", may("customer.write"), "联系意愿与免打扰 · Do not contact", h.SetContact)
 	get(f, "/customers/{id}/notes", may("customer.read"), "客户备注 · Notes about a customer", h.ListNotes)
 	post(f, "/customers/{id}/notes", may("customer.write"), "写备注 · Write a note", h.AddNote)

@@ -21,6 +21,7 @@ import (
 	"zhiyin/api/miniapp"
 	"zhiyin/api/open"
 	"zhiyin/api/problem"
+	"zhiyin/api/sidebar"
 	"zhiyin/service/apikey"
 )
 
@@ -32,6 +33,8 @@ type Deps struct {
 	OpenDoor       *open.Door
 	MiniApp        *miniapp.Handlers
 	MiniAppDoor    *miniapp.Door
+	Sidebar        *sidebar.Handlers
+	SidebarDoor    *sidebar.Door
 	Callback       *callback.Face
 	Ready          []Check
 	Version        string
@@ -96,6 +99,11 @@ func New(d Deps) (*Server, error) {
 		api: s.openAPI("知音小程序 · Zhiyin mini-program", d.Version, "/openapi/miniapp", miniAppSchemes), prefix: "/api/miniapp", tag: "miniapp",
 		server: s, door: d.MiniAppDoor, security: either(miniAppSchemes), before: huma.Middlewares{s.strict},
 	}, d.MiniApp)
+	d.Sidebar.Handlers = d.Console
+	s.sidebarRoutes(face{
+		api: s.openAPI("知音侧边栏 · Zhiyin sidebar", d.Version, "/openapi/sidebar", sidebarSchemes), prefix: "/api/sidebar", tag: "sidebar",
+		server: s, door: d.SidebarDoor, security: either(sidebarSchemes), before: huma.Middlewares{s.strict},
+	}, d.Sidebar)
 	s.docs()
 	return s, nil
 }
@@ -115,6 +123,10 @@ var (
 		"signature": {Type: "apiKey", In: "header", Name: apikey.HeaderSignature, Description: "HMAC-SHA-256 签名，见文档 · see docs/open-api.md"},
 	}
 	miniAppSchemes = schemes{"bearer": consoleSchemes["bearer"]}
+	sidebarSchemes = schemes{
+		"session": {Type: "apiKey", In: "cookie", Name: sidebar.Cookie(false), Description: "会话 Cookie；HTTPS 下名为 __Host-zhiyin-sidebar · session cookie; __Host-zhiyin-sidebar over HTTPS"},
+		"bearer":  consoleSchemes["bearer"],
+	}
 )
 
 // either is the demand for one of the schemes.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"zhiyin/api/console"
+	"zhiyin/api/sidebar"
 	"zhiyin/model"
 	"zhiyin/service/staff"
 )
@@ -92,6 +93,7 @@ func TestS41_OnlyOwnPagesMayChangeThings(t *testing.T) {
 		{"Origin": {"http://example.com.evil.example"}}, {"Origin": {"http://example.com:8081"}},
 	}
 	session := &http.Cookie{Name: console.Cookie(false), Value: c.tokens["admin"]}
+	beside := &http.Cookie{Name: sidebar.Cookie(false), Value: c.beside["admin"]}
 	c.eachRoute(func(r Route, k call) {
 		if r.Method == http.MethodGet {
 			return
@@ -104,7 +106,7 @@ func TestS41_OnlyOwnPagesMayChangeThings(t *testing.T) {
 			for name, value := range origin {
 				q.header[name] = value
 			}
-			q.header.Set("Cookie", session.String())
+			q.header.Set("Cookie", session.String()+"; "+beside.String())
 			problemOf(t, fmt.Sprint(r.name(), origin), c.do(q), 403, "auth.cross_site")
 		}
 	})

@@ -18,7 +18,7 @@ import (
 func (c Config) check() error {
 	return errors.Join(
 		oneOf("mode", c.Mode, Production, Development, Demo),
-		c.checkZone(), c.checkSecretKey(), c.checkServer(), c.checkStores(), c.checkPlatform(), c.checkBounds(),
+		c.checkZone(), c.checkSecretKey(), c.checkServer(), c.checkStores(), c.checkPlatform(), c.checkSidebar(), c.checkBounds(),
 		oneOf("callback.ip_check", c.Callback.IPCheck, "off", "log", "enforce"),
 		oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", c.Log.Format, "text", "json"),
@@ -138,7 +138,7 @@ func checkPassword(dsn string) error {
 
 func (c Config) checkPlatform() error {
 	var errs []error
-	for key, address := range map[string]string{"platform.wecom_url": c.Platform.WeComURL, "platform.weixin_url": c.Platform.WeixinURL} {
+	for key, address := range map[string]string{"platform.wecom_url": c.Platform.WeComURL, "platform.weixin_url": c.Platform.WeixinURL, "platform.open_url": c.Platform.OpenURL} {
 		u, err := url.Parse(address)
 		switch {
 		case err != nil || u.Host == "":
@@ -152,7 +152,23 @@ func (c Config) checkPlatform() error {
 	return errors.Join(errs...)
 }
 
-var officialHosts = map[string]bool{"qyapi.weixin.qq.com": true, "api.weixin.qq.com": true}
+var officialHosts = map[string]bool{"qyapi.weixin.qq.com": true, "api.weixin.qq.com": true, "open.weixin.qq.com": true}
+
+func (c Config) checkSidebar() error {
+	var errs []error
+	wrong := func(u *url.URL, err error) bool {
+		return err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || c.Mode == Production)
+	}
+	if p := c.Sidebar.PageURL; p != "" && wrong(url.Parse(p)) {
+		errs = append(errs, fmt.Errorf("sidebar.page_url is %q; set it to the page's https address without #, or leave it out", p))
+	}
+	for _, o := range c.Sidebar.Origins {
+		if u, err := url.Parse(o); wrong(u, err) || u.Path != "" || u.RawQuery != "" {
+			errs = append(errs, fmt.Errorf("sidebar.origins holds %q; an origin looks like https://scrm.example.com, with nothing after the host", o))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 func (c Config) checkBounds() error {
 	var errs []error

@@ -34,6 +34,7 @@ type Config struct {
 	Sync     Sync     `koanf:"sync"`
 	Audience Audience `koanf:"audience"`
 	SignIn   SignIn   `koanf:"sign_in"`
+	Sidebar  Sidebar  `koanf:"sidebar"`
 	Webhook  Webhook  `koanf:"webhook"`
 	Log      Log      `koanf:"log"`
 }
@@ -69,6 +70,7 @@ type Redis struct {
 type Platform struct {
 	WeComURL    string `koanf:"wecom_url" doc:"Base address of the WeCom API."`
 	WeixinURL   string `koanf:"weixin_url" doc:"Base address of the mini-program API."`
+	OpenURL     string `koanf:"open_url" doc:"Base address of the pages on which staff sign in by WeCom."`
 	MaxInFlight int    `koanf:"max_in_flight" doc:"Most requests at once per account."`
 }
 
@@ -105,6 +107,12 @@ type SignIn struct {
 	AbsoluteTimeout time.Duration `koanf:"absolute_timeout" doc:"A session ends after this long however much it is used."`
 }
 
+// Sidebar is the page beside a chat in WeCom.
+type Sidebar struct {
+	PageURL string   `koanf:"page_url" doc:"Address of the sidebar's page, where staff come back to after signing in; empty: /sidebar/ below server.public_url. Its host must be a trusted domain of the app."`
+	Origins []string `koanf:"origins" doc:"Origins, such as https://scrm.example.com, whose pages may be signed for the JS-SDK; empty: that of the sidebar's page."`
+}
+
 // Webhook is what we send to other systems.
 type Webhook struct {
 	AllowPrivate bool `koanf:"allow_private" doc:"Let webhooks lead to private networks, any port, and without TLS. Off, only public addresses are reached."`
@@ -129,7 +137,7 @@ func Default() Config {
 		},
 		Database: Database{DSN: "sqlite:data/zhiyin.db", MaxConns: 20, StatementTimeout: 5 * time.Second, MigrateOnStart: true},
 		Redis:    Redis{Addr: Embedded, KeyPrefix: "zhiyin:"},
-		Platform: Platform{WeComURL: "https://qyapi.weixin.qq.com", WeixinURL: "https://api.weixin.qq.com", MaxInFlight: 32},
+		Platform: Platform{WeComURL: "https://qyapi.weixin.qq.com", WeixinURL: "https://api.weixin.qq.com", OpenURL: "https://open.weixin.qq.com", MaxInFlight: 32},
 		Callback: Callback{MaxAge: 10 * time.Minute, MaxBody: 64 << 10, Deadline: 3 * time.Second, IPCheck: "log"},
 		Work:     Work{Concurrency: 32, Poll: time.Second, Lease: 60 * time.Second, KeepDone: 72 * time.Hour},
 		Sync:     Sync{Schedule: "17 3 * * *", Concurrency: 8},

@@ -79,6 +79,11 @@ func TestV22_StartIsRefused(t *testing.T) {
 		{"sessions contradict", "", []string{goodKey, "ZHIYIN_SIGN_IN__IDLE_TIMEOUT=400h"}, "idle_timeout is longer"},
 		{"production over http", "", with("ZHIYIN_SERVER__PUBLIC_URL=http://scrm.example.com"), "needs https"},
 		{"production against the simulator", "", with("ZHIYIN_PLATFORM__WECOM_URL=http://127.0.0.1:8090/qyapi"), "real platform"},
+		{"production signing in at the simulator", "", with("ZHIYIN_PLATFORM__OPEN_URL=http://127.0.0.1:8090/open"), "real platform"},
+		{"a sidebar over http", "", with("ZHIYIN_SIDEBAR__PAGE_URL=http://scrm.example.com/sidebar/"), "sidebar.page_url"},
+		{"a sidebar's part", "", with("ZHIYIN_SIDEBAR__PAGE_URL=https://scrm.example.com/#/a"), "sidebar.page_url"},
+		{"an origin with a path", "", with("ZHIYIN_SIDEBAR__ORIGINS=https://scrm.example.com/"), "sidebar.origins"},
+		{"no origin", "", with("ZHIYIN_SIDEBAR__ORIGINS=scrm.example.com"), "sidebar.origins"},
 		{"production with a sample password", "", with("ZHIYIN_DATABASE__DSN=mysql://root:root@tcp(h:1)/d", "ZHIYIN_REDIS__ADDR=h:1"), "database password"},
 		{"production Redis without password", "", []string{goodKey, "ZHIYIN_MODE=production", "ZHIYIN_SERVER__PUBLIC_URL=https://a.example.com", "ZHIYIN_REDIS__ADDR=h:1"}, "redis.password is missing"},
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -123,3 +124,23 @@ func (c Config) KeyBefore() []byte {
 
 // SecureCookies tells whether people reach the server over https.
 func (c Config) SecureCookies() bool { return strings.HasPrefix(c.Server.PublicURL, "https://") }
+
+// SidebarPage is the address of the sidebar's page.
+func (c Config) SidebarPage() string {
+	if c.Sidebar.PageURL != "" {
+		return c.Sidebar.PageURL
+	}
+	return strings.TrimSuffix(c.Server.PublicURL, "/") + "/sidebar/"
+}
+
+// SidebarOrigins are the origins whose pages may be signed.
+func (c Config) SidebarOrigins() []string {
+	if len(c.Sidebar.Origins) > 0 {
+		return c.Sidebar.Origins
+	}
+	u, err := url.Parse(c.SidebarPage())
+	if err != nil { // check has refused it
+		return nil
+	}
+	return []string{u.Scheme + "://" + u.Host}
+}

@@ -32,6 +32,9 @@ func (d Deps) platform(ctx context.Context) []finding {
 	for _, a := range accounts {
 		if a.Enabled {
 			list = append(list, d.rights(ctx, a)...)
+			if a.Kind == account.KindWeCom {
+				list = append(list, d.tickets(ctx, a))
+			}
 			list = append(list, d.callback(ctx, a))
 		}
 	}
@@ -55,6 +58,22 @@ func (d Deps) rights(ctx context.Context, a model.Account) []finding {
 		list = append(list, finding{what: fmt.Sprintf("account %s: all %d rights", a.Name, len(h.Rights))})
 	}
 	return list
+}
+
+// tickets looks whether the sidebar's pages can be signed.
+func (d Deps) tickets(ctx context.Context, a model.Account) finding {
+	ctx, cancel := within(ctx)
+	defer cancel()
+	corp := d.Gateway.Corp(a.Name)
+	_, err := corp.JSTicket(ctx)
+	if err == nil {
+		_, err = corp.AgentTicket(ctx)
+	}
+	remedy := "the sidebar will not open: set the app's 可信域名 under 网页授权及JS-SDK in the admin console (docs/connect-wecom.md)"
+	if errors.Is(err, wecom.ErrIPNotTrusted) || errors.Is(err, wecom.ErrCredentials) {
+		remedy = tokenRemedy(err)
+	}
+	return finding{"account " + a.Name + ": JS-SDK tickets for pages at " + strings.Join(d.Config.SidebarOrigins(), ", "), err, remedy}
 }
 
 func tokenRemedy(err error) string {

@@ -95,3 +95,16 @@ type QualityFinding struct {
 	RunID      int64  // the last run that saw it
 	FoundAt    time.Time
 }
+
+// Reveal says that a staff member was shown in full what is masked otherwise. Ordinal counts what one is
+// shown in a day of business: its unique key keeps everybody within the quota.
+type Reveal struct {
+	ID         int64
+	CustomerID int64
+	StaffID    int64
+	What       string // phone, birthday, or field. and a custom field's name
+	Purpose    string // in their own words
+	Day        int    // yyyymmdd
+	Ordinal    int    // from 1
+	RevealedAt time.Time
+}

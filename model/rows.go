@@ -5,9 +5,11 @@ func Rows() []any {
 	return []any{
 		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &Task{},
 		&Customer{}, &Identity{}, &PhoneNumber{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
+		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &SignInState{}, &Task{},
+		&Customer{}, &Identity{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
 		&Event{}, &EventDay{}, &EventKind{}, &EventAside{}, &EventFeed{}, &EventFeedBatch{},
 		&CustomField{}, &CustomValue{}, &CustomerTag{}, &CustomerNote{}, &CustomerTouch{}, &QualityRun{}, &QualityFinding{},
-		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{},
+		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{}, &Reveal{},
 		&Visit{}, &VisitCount{}, &UsedCode{}, &Notice{}, &Consent{}, &ContactChoice{}, &PrivacyRequest{},
 		&TagMirror{}, &TagBatch{}, &TagBatchPart{}, &TagRule{}, &TagRuleMember{}, &TagRuleAct{},
 		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{},

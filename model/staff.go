@@ -84,6 +84,19 @@ type Session struct {
 	CreatedAt time.Time
 }
 
+// SignInState is a sign-in by WeCom that has begun: who comes back with the state, in the browser that
+// began, is signed in once. Neither is stored, only their SHA-256.
+type SignInState struct {
+	ID          int64
+	StateHash   []byte // unique
+	BrowserHash []byte
+	AccountID   int64
+	Face        string
+	Page        string // where to go afterwards: the name of a page
+	ExpiresAt   time.Time
+	CreatedAt   time.Time
+}
+
 // Task 待办 is something one staff member is asked to do, usually for one customer.
 type Task struct {
 	ID         int64

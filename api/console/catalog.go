@@ -250,17 +250,16 @@ type Trade struct {
 // lastOrders is how many orders a customer's detail shows.
 const lastOrders = 5
 
-// addTrade says in a customer's detail what the customer, whom the viewer may see, bought.
-func (h *Handlers) addTrade(ctx context.Context, customerID int64, d *CustomerDetail) error {
+// TradeOf is what a customer, whom the viewer may see, bought in all, and the orders placed last.
+func (h *Handlers) TradeOf(ctx context.Context, customerID int64) (Trade, []Order, error) {
 	t, err := h.Catalog.Totals(ctx, customerID)
 	if err != nil {
-		return err
+		return Trade{}, nil, err
 	}
-	d.Trade = Trade{t.Orders, int64(t.PaidFen), int64(t.RefundedFen), t.FirstPaidAt, t.LastPaidAt}
 	rows, _, err := h.Catalog.Orders(ctx, ViewerOf(ctx), catalog.OrderFilter{CustomerID: customerID, Limit: lastOrders})
-	d.Orders = []Order{}
+	orders := []Order{}
 	for i := range rows {
-		d.Orders = append(d.Orders, h.order(&rows[i]))
+		orders = append(orders, h.order(&rows[i]))
 	}
-	return err
+	return Trade{t.Orders, int64(t.PaidFen), int64(t.RefundedFen), t.FirstPaidAt, t.LastPaidAt}, orders, err
 }

@@ -90,7 +90,8 @@ type Origin struct {
 
 type originKey struct{}
 
-func originOf(ctx context.Context) Origin {
+// OriginOf is where the request comes from, as the door has seen it.
+func OriginOf(ctx context.Context) Origin {
 	o, _ := ctx.Value(originKey{}).(Origin)
 	return o
 }

@@ -19,6 +19,7 @@ type Customer struct {
 	Gender      int        `json:"gender" doc:"0 unknown, 1 male, 2 female"`
 	Type        int        `json:"type" doc:"1 WeChat user, 2 WeCom user"`
 	CorpName    string     `json:"corp_name,omitempty"`
+	City        string     `json:"city,omitempty"`
 	FirstSource string     `json:"first_source,omitempty" doc:"where the person first came from"`
 	FirstSeenAt time.Time  `json:"first_seen_at"`
 	Relations   []Relation `json:"relations" nullable:"false" doc:"those that the viewer may see, newest first"`
@@ -113,7 +114,7 @@ func (h *Handlers) listed(it customer.Item) Customer {
 
 func (h *Handlers) customer(c *model.Customer) Customer {
 	return Customer{
-		ID: h.IDs.Of(model.KindCustomer, c.ID), Name: c.Name, Avatar: c.Avatar, Gender: c.Gender, Type: c.Type, CorpName: c.CorpName,
+		ID: h.IDs.Of(model.KindCustomer, c.ID), Name: c.Name, Avatar: c.Avatar, Gender: c.Gender, Type: c.Type, CorpName: c.CorpName, City: c.City,
 		FirstSource: c.FirstSource, FirstSeenAt: c.FirstSeenAt, Relations: []Relation{}, TagIDs: []string{},
 	}
 }
@@ -142,7 +143,17 @@ func (h *Handlers) presentCustomer(ctx context.Context, id int64) (*One[Customer
 	if err != nil {
 		return nil, err
 	}
-	out := CustomerDetail{Customer: h.customer(&d.Customer), Identities: h.identities(d.Identities)}
+	var out CustomerDetail
+	out.Customer, out.Identities = h.Shown(d)
+	if out.Trade, out.Orders, err = h.TradeOf(ctx, d.ID); err != nil {
+		return nil, err
+	}
+	return one(out), nil
+}
+
+// Shown is a customer, with relations and identities, as staff see them.
+func (h *Handlers) Shown(d *customer.Detail) (Customer, []Identity) {
+	out := h.customer(&d.Customer)
 	for _, t := range d.Tags {
 		out.TagIDs = append(out.TagIDs, h.IDs.Of(model.KindTag, t.TagID))
 	}
@@ -153,10 +164,7 @@ func (h *Handlers) presentCustomer(ctx context.Context, id int64) (*One[Customer
 			ChannelCodeID: h.IDs.Of(model.KindChannelCode, r.ChannelCodeID), AddedAt: r.AddedAt, LostAt: r.LostAt, TagIDs: h.publicIDs(model.KindTag, r.TagIDs),
 		})
 	}
-	if err := h.addTrade(ctx, d.ID, &out); err != nil {
-		return nil, err
-	}
-	return one(out), nil
+	return out, h.identities(d.Identities)
 }
 
 // Event is something that happened to a customer.

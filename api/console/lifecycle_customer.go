@@ -26,7 +26,8 @@ type CustomerLifecycle struct {
 	ComputedAt  time.Time  `json:"computed_at" doc:"when it last turned out different"`
 }
 
-func customerLifecycle(r *model.CustomerLifecycle) CustomerLifecycle {
+// ShownStanding is where a customer stands, as staff see it.
+func ShownStanding(r *model.CustomerLifecycle) CustomerLifecycle {
 	out := CustomerLifecycle{
 		Stage: r.Stage, StageSince: r.StageSince, LapsedAt: r.LapsedAt, Recency: r.Recency, Frequency: r.Frequency, Monetary: r.Monetary,
 		ValueScore: r.ValueScore, ValueGrade: r.ValueGrade, RiskScore: r.RiskScore, RiskGrade: r.RiskGrade, ComputedAt: r.ComputedAt,
@@ -115,12 +116,12 @@ func (h *Handlers) GetCustomerLifecycle(ctx context.Context, in *IDPath) (*One[C
 		return nil, err
 	}
 	out := CustomerLifecycleReply{
-		Now: customerLifecycle(&x.Now), Title: x.Stage.Title, Phase: outerPhase(x.Stage.Phase), Playbook: x.Stage.Playbook, Why: lifecycleTrials(x.Why),
+		Now: ShownStanding(&x.Now), Title: x.Stage.Title, Phase: outerPhase(x.Stage.Phase), Playbook: x.Stage.Playbook, Why: lifecycleTrials(x.Why),
 		Value: lifecyclePoints(x.Value), Risk: lifecyclePoints(x.Risk), Days: x.RFM.Days, Orders: x.RFM.Orders, Fen: x.RFM.Fen,
 		Scores: lifecycleBoundaries(x.RFM.Boundaries), Repeats: x.Repeats, History: []LifecycleChange{},
 	}
 	if x.Row != nil {
-		stored := customerLifecycle(x.Row)
+		stored := ShownStanding(x.Row)
 		out.Stored = &stored
 	}
 	for _, c := range x.History {

@@ -162,3 +162,31 @@ func (h *Handlers) SetContact(ctx context.Context, in *SetContactInput) (*None, 
 		CustomerID: id, Channel: in.Body.Channel, Choice: in.Body.Choice, Source: privacy.ByConsole, StaffID: ViewerOf(ctx).StaffID, Reason: in.Body.Reason,
 	})
 }
+
+// RevealInput asks to be shown in full what is masked otherwise.
+type RevealInput struct {
+	IDPath
+	Body struct {
+		What    string `json:"what" pattern:"^(phone|birthday|field\\.[a-z][a-z0-9_]*)$" maxLength:"80" doc:"phone, birthday, or field. and the name of a sealed custom field"`
+		Purpose string `json:"purpose" minLength:"4" maxLength:"200" doc:"why; it is kept"`
+	}
+}
+
+// Revealed is what is masked otherwise.
+type Revealed struct {
+	Values []string `json:"values" nullable:"false"`
+	Left   int      `json:"left" doc:"how often one may still ask today"`
+}
+
+// Reveal shows a customer's phone number, birthday or sealed field, within the day's quota.
+func (h *Handlers) Reveal(ctx context.Context, in *RevealInput) (*One[Revealed], error) {
+	id, err := h.IDs.Row(model.KindCustomer, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	r, err := h.Profiles.Reveal(ctx, ViewerOf(ctx), profile.RevealInput{CustomerID: id, What: in.Body.What, Purpose: in.Body.Purpose})
+	if err != nil {
+		return nil, err
+	}
+	return one(Revealed{r.Values, r.Left}), nil
+}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -34,11 +35,18 @@ func ViewerOf(ctx context.Context) *staff.Viewer {
 	return v
 }
 
+// WithViewer is a context of a request that v makes.
+func WithViewer(ctx context.Context, v *staff.Viewer) context.Context {
+	return context.WithValue(ctx, viewerKey{}, v)
+}
+
 // Door lets people in: it knows who a session token belongs to.
 type Door struct {
 	Staff  *staff.Service
 	Secure bool // the public address is https
-	cross  http.CrossOriginProtection
+	// Face is whose sessions are good here, and CookieName where browsers keep them; empty: the console's.
+	Face, CookieName string
+	cross            http.CrossOriginProtection
 }
 
 // Meet tells where a request comes from, and refuses with ErrCrossSite what a page of another site has
@@ -63,6 +71,9 @@ func (d *Door) Admit(ctx huma.Context, r *http.Request, permission string) (huma
 	if err != nil {
 		return ctx, err
 	}
+	if viewer.Face != cmp.Or(d.Face, staff.FaceConsole) {
+		return ctx, staff.ErrSessionEnded
+	}
 	if permission != "" && !viewer.May(permission) {
 		return ctx, ErrForbidden
 	}
@@ -74,7 +85,7 @@ func (d *Door) token(r *http.Request) string {
 	if token, ok := bearer(r); ok {
 		return token
 	}
-	c, err := r.Cookie(Cookie(d.Secure))
+	c, err := r.Cookie(cmp.Or(d.CookieName, Cookie(d.Secure)))
 	if err != nil {
 		return ""
 	}

@@ -37,7 +37,7 @@ type SignInReply struct {
 
 // SignIn begins a session.
 func (h *Handlers) SignIn(ctx context.Context, in *SignInInput) (*SignInReply, error) {
-	o := originOf(ctx)
+	o := OriginOf(ctx)
 	token, v, err := h.Staff.SignIn(ctx, staff.SignInInput{Login: in.Body.Login, Password: in.Body.Password, IP: o.IP, UserAgent: o.UserAgent})
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ type SignOutReply struct {
 
 // SignOut ends the session that the request came with.
 func (h *Handlers) SignOut(ctx context.Context, _ *struct{}) (*SignOutReply, error) {
-	if err := h.Staff.SignOut(ctx, originOf(ctx).Token); err != nil {
+	if err := h.Staff.SignOut(ctx, OriginOf(ctx).Token); err != nil {
 		return nil, err
 	}
 	c := h.cookie("", time.Unix(1, 0))
@@ -124,6 +124,6 @@ type SetPasswordInput struct {
 
 // SetPassword changes the viewer's own password; every session ends, this one too.
 func (h *Handlers) SetPassword(ctx context.Context, in *SetPasswordInput) (*None, error) {
-	o, v := originOf(ctx), ViewerOf(ctx)
+	o, v := OriginOf(ctx), ViewerOf(ctx)
 	return &None{}, h.Staff.ChangePassword(ctx, v.StaffID, in.Body.Current, in.Body.New, o.IP)
 }

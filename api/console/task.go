@@ -51,15 +51,20 @@ func (h *Handlers) ListTasks(ctx context.Context, in *ListTasksInput) (*Page[Tas
 	}
 	var items []Task
 	for _, t := range rows {
-		items = append(items, Task{
-			h.IDs.Of(model.KindTask, t.ID), h.IDs.Of(model.KindStaff, t.StaffID), h.IDs.Of(model.KindCustomer, t.CustomerID),
-			t.Kind, t.Title, t.Note, t.Status, t.DueAt, t.ClosedAt,
-		})
+		items = append(items, h.ShownTask(&t))
 	}
 	if end == nil {
 		return whole(items), nil
 	}
 	return newPage(h, listTask, items, *end)
+}
+
+// ShownTask is a task as staff see it.
+func (h *Handlers) ShownTask(t *model.Task) Task {
+	return Task{
+		h.IDs.Of(model.KindTask, t.ID), h.IDs.Of(model.KindStaff, t.StaffID), h.IDs.Of(model.KindCustomer, t.CustomerID),
+		t.Kind, t.Title, t.Note, t.Status, t.DueAt, t.ClosedAt,
+	}
 }
 
 // CloseTaskInput says how a task ended.

@@ -2,11 +2,13 @@ package miniapp
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"zhiyin/api/rate"
 	"zhiyin/service/fault"
 	"zhiyin/service/visit"
 )
@@ -18,6 +20,22 @@ var (
 	ErrNoConsent    = fault.New(fault.Forbidden, "privacy.consent_required", "请先阅读并同意相关告知", "read the notice and agree to it first")
 	ErrOwnIdentity  = fault.New(fault.Invalid, "visit.identity_not_taken", "身份只能来自登录凭证", "who you are follows from your token alone")
 )
+
+// ErrTooOften is answered to those who ask too often.
+var ErrTooOften = fault.New(fault.TooMany, "visit.too_often", "操作太频繁，请稍后再试", "too many requests; try again in a moment")
+
+// Rates says how often the routes may be called.
+var Rates = map[string]rate.Rate{
+	"":                                     {Caller: 240, Address: 3000},
+	"POST /api/miniapp/sign-in":            {Address: 300},
+	"POST /api/miniapp/wecom/sign-in":      {Address: 120},
+	"POST /api/miniapp/events":             {Caller: 60, Address: 3000},
+	"POST /api/miniapp/me/phone":           {Caller: 6, Address: 120},
+	"PUT /api/miniapp/me/profile":          {Caller: 20, Address: 600},
+	"PUT /api/miniapp/consents/{purpose}":  {Caller: 30, Address: 600},
+	"POST /api/miniapp/me/requests":        {Caller: 6, Address: 120},
+	"DELETE /api/miniapp/me/requests/{id}": {Caller: 12, Address: 240},
+}
 
 // Who may call a route, as its line in the table of routes says.
 const (
@@ -35,7 +53,7 @@ type Agreed interface {
 type Door struct {
 	Visits *visit.Service
 	Agreed Agreed
-	Limits *Limits
+	Limits *rate.Limits
 }
 
 // identityHeaders name people; whoever sends one means to be somebody whom no token vouches for.
@@ -48,7 +66,7 @@ func (d *Door) Meet(ctx huma.Context, r *http.Request, ip string) (huma.Context,
 		token = ""
 	}
 	ctx = huma.WithValue(ctx, originKey{}, origin{ip, r.UserAgent(), token})
-	if err := d.Limits.perAddress(ctx.Context(), routeOf(ctx), ip); err != nil {
+	if err := d.Limits.Address(ctx.Context(), routeOf(ctx), ip); err != nil {
 		return ctx, err
 	}
 	for _, name := range identityHeaders {
@@ -70,7 +88,7 @@ func (d *Door) Admit(ctx huma.Context, _ *http.Request, permission string) (huma
 		return ctx, err
 	}
 	ctx = huma.WithValue(ctx, visitorKey{}, v)
-	if err := d.Limits.perVisitor(ctx.Context(), routeOf(ctx), v); err != nil || permission == "" {
+	if err := d.Limits.Caller(ctx.Context(), routeOf(ctx), whoIs(v)); err != nil || permission == "" {
 		return ctx, err
 	}
 	if v.CustomerID == 0 {
@@ -88,3 +106,11 @@ func (d *Door) Admit(ctx huma.Context, _ *http.Request, permission string) (huma
 }
 
 func routeOf(ctx huma.Context) string { return ctx.Method() + " " + ctx.Operation().Path }
+
+// whoIs names a visitor for the limits.
+func whoIs(v *visit.Visitor) string {
+	if v.CustomerID == 0 {
+		return fmt.Sprintf("s:%d", v.StaffID)
+	}
+	return fmt.Sprintf("c:%d", v.CustomerID)
+}

@@ -2,6 +2,7 @@ package customer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -154,6 +155,22 @@ func (s *Service) MaskedPhones(ctx context.Context, customerIDs []int64) (map[in
 		masked[rows[i].CustomerID] = append(masked[rows[i].CustomerID], s.Masked(&rows[i]))
 	}
 	return masked, err
+}
+
+// Phones gives the phone numbers of a customer in full. Whoever shows them to people decides whether they
+// may see them.
+func (s *Service) Phones(ctx context.Context, customerID int64) ([]string, error) {
+	rows, err := phonesOf(s.db.WithContext(ctx), []int64{customerID})
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]string, len(rows))
+	for i := range rows {
+		if numbers[i], err = s.Phone(&rows[i]); err != nil {
+			return nil, fmt.Errorf("open a phone number of customer %d: %w", customerID, err)
+		}
+	}
+	return numbers, nil
 }
 
 // Masked is an identity's value as everybody may see it who may see the customer: of a phone number only

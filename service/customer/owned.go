@@ -85,6 +85,7 @@ var unmoved = map[string]string{
 	"privacy_request": "says who asked; privacy reads those of both",
 	"visit":           "whose token it is; whoever stands for them visits",
 	"visit_count":     "counts one day's tries of one id",
+	"reveal":          "is the record of what was shown of one id",
 	"quality_finding": "is found anew every night",
 	"points_account":  "is counted anew from the entries, which move",
 	"segment_member":  "segments hear of merges: the one goes out, and the other comes in if they fit",

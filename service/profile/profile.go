@@ -25,6 +25,8 @@ var (
 	ErrTooMany    = fault.New(fault.Conflict, "profile.too_many_fields", "自定义字段最多 100 个", "there can be 100 custom fields")
 	ErrNoNote     = fault.New(fault.NotFound, "profile.no_note", "没有这条备注", "no such note")
 	ErrNotYours   = fault.New(fault.Conflict, "profile.not_your_note", "只能修改自己写的备注", "only who wrote a note may change it")
+	ErrNotHidden  = fault.New(fault.NotFound, "profile.nothing_to_reveal", "该客户没有这项资料", "nothing of the kind is known of this customer")
+	ErrQuota      = fault.New(fault.TooMany, "profile.reveal_quota", "今日查看次数已用完", "you have been shown as much as one may be in a day")
 	ErrGuardian   = fault.New(fault.Forbidden, "privacy.guardian_needed", "未满 14 周岁，需要监护人同意", "a guardian must consent for a child under 14")
 	ErrNoCustomer = customer.ErrNotFound
 )
@@ -36,6 +38,7 @@ type Persons interface {
 	AnswersChangedTx(tx *gorm.DB, id int64, source string, staffID int64, changes ...customer.AnswerChange) error
 	SealBirthday(id int64, day string) []byte
 	Birthday(c *model.Customer) (string, error)
+	Phones(ctx context.Context, customerID int64) ([]string, error)
 }
 
 // Consents is what this package needs of the privacy capability.

@@ -11,6 +11,17 @@ var (
 	ErrBusy         = fault.New(fault.Unavailable, "auth.busy", "登录的人较多，请稍后再试", "many people are signing in; try again in a moment")
 )
 
+// What can go wrong when a member signs in by WeCom.
+var (
+	ErrState     = fault.New(fault.Forbidden, "auth.state", "登录已过期或来自其他浏览器，请重新进入", "this sign-in has expired, or began in another browser; begin again")
+	ErrCode      = fault.New(fault.Unauthenticated, "auth.code", "登录码无效或已使用，请重新进入", "the code is not valid or was used; begin again")
+	ErrNotMember = fault.New(fault.Forbidden, "auth.not_member", "仅限本企业成员使用", "this is for members of the corp")
+	ErrNotSynced = fault.New(fault.Forbidden, "auth.not_synced", "尚未同步到您的成员信息，请稍后再试或联系管理员", "you are not among the members known here yet; try again later or ask an administrator")
+	ErrNoSignIn  = fault.New(fault.Forbidden, "auth.disabled", "您的登录已被停用，请联系管理员", "you may not sign in; ask an administrator")
+	ErrPlatform  = fault.New(fault.Unavailable, "auth.platform_busy", "企业微信暂时无法访问，请稍后重新进入", "WeCom can't be reached; begin again in a moment")
+	ErrRefused   = fault.New(fault.Unavailable, "auth.platform_refused", "企业微信拒绝了本系统的应用，请联系管理员运行 zhiyin doctor", "WeCom refuses this system's app; ask an administrator to run zhiyin doctor")
+)
+
 // What can go wrong with people, roles and tasks.
 var (
 	ErrNotFound        = fault.New(fault.NotFound, "staff.not_found", "没有这位成员", "no such staff member")

@@ -44,10 +44,10 @@ var (
 		"tag.batch", "tag_rule.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write",
 		"merge.write",
 		"event.write",
-		"field.write", "customer.sensitive",
+		"field.write", "customer.sensitive", "customer.reveal",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write", "privacy.write"}
-	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "field.read"}
+	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "field.read", "customer.reveal"}
 )
 
 // roles is the one table of who may do what.

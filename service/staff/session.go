@@ -81,10 +81,13 @@ func (s *Service) RevokeAll(ctx context.Context, staffID int64) error {
 	})
 }
 
-// PruneSessions deletes sessions past their absolute end and counts of failed sign-ins that are
-// void. It is a job: it may run at any moment, twice, or in two replicas.
+// PruneSessions deletes sessions past their absolute end, sign-ins that nobody finished, and counts of
+// failed ones that are void. It is a job: it may run at any moment, twice, or in two replicas.
 func (s *Service) PruneSessions(ctx context.Context) error {
 	if err := s.pruneAll(ctx, "expires_at", prune[model.Session]); err != nil {
+		return err
+	}
+	if err := s.pruneAll(ctx, "expires_at", prune[model.SignInState]); err != nil {
 		return err
 	}
 	return s.pruneAll(ctx, "ends_at", prune[model.SignInFailure])

@@ -13,8 +13,11 @@ import (
 	"zhiyin/model"
 )
 
-// FaceConsole is where a session signed in: the console.
-const FaceConsole = "console"
+// Where a session signed in. It is good there alone.
+const (
+	FaceConsole = "console"
+	FaceSidebar = "sidebar"
+)
 
 // SignInInput is somebody at the door.
 type SignInInput struct {
@@ -84,7 +87,7 @@ func (s *Service) verify(ctx context.Context, login, password string, wait time.
 // open makes the session, unless the password or the right to sign in has gone since it was
 // checked: whoever takes them away locks the same row.
 func (s *Service) open(ctx context.Context, l *model.StaffLogin, in SignInInput, b buckets) (string, *Viewer, error) {
-	token := base64.RawURLEncoding.EncodeToString(random(32))
+	token := newToken()
 	var v *Viewer
 	err := model.InTx(ctx, s.db, func(tx *gorm.DB) error {
 		who, err := lockStaff(tx, l.StaffID)
@@ -101,7 +104,7 @@ func (s *Service) open(ctx context.Context, l *model.StaffLogin, in SignInInput,
 		if err := forgive(tx, b); err != nil {
 			return err
 		}
-		v, err = s.newSession(tx, who, tokenHash(token), in.UserAgent)
+		v, err = s.newSession(tx, who, FaceConsole, tokenHash(token), in.UserAgent)
 		return err
 	})
 	if err != nil {
@@ -110,10 +113,10 @@ func (s *Service) open(ctx context.Context, l *model.StaffLogin, in SignInInput,
 	return token, v, nil
 }
 
-func (s *Service) newSession(tx *gorm.DB, who *model.Staff, hash []byte, userAgent string) (*Viewer, error) {
+func (s *Service) newSession(tx *gorm.DB, who *model.Staff, face string, hash []byte, userAgent string) (*Viewer, error) {
 	now := s.now()
 	row := &model.Session{
-		StaffID: who.ID, TokenHash: hash, Face: FaceConsole, UserAgent: cut(strings.ToValidUTF8(userAgent, ""), 255),
+		StaffID: who.ID, TokenHash: hash, Face: face, UserAgent: cut(strings.ToValidUTF8(userAgent, ""), 255),
 		SeenAt: now, ExpiresAt: now.Add(s.options.AbsoluteTimeout), CreatedAt: now,
 	}
 	if err := insertSession(tx, row); err != nil {
@@ -132,6 +135,8 @@ func (s *Service) newSession(tx *gorm.DB, who *model.Staff, hash []byte, userAge
 func maySignIn(who *model.Staff) bool {
 	return !who.Disabled && who.GoneAt == nil && who.PlatformStatus != statusDisabled && who.PlatformStatus != statusLeft
 }
+
+func newToken() string { return base64.RawURLEncoding.EncodeToString(random(32)) }
 
 func tokenHash(token string) []byte {
 	sum := sha256.Sum256([]byte(token))

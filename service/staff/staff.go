@@ -12,6 +12,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/clock"
+	"zhiyin/wecom"
 )
 
 // Options are the settings of New; zero values mean the defaults.
@@ -19,6 +20,13 @@ type Options struct {
 	IdleTimeout     time.Duration  // a session unused for this long ends; 0: 2 h. Counted to the minute
 	AbsoluteTimeout time.Duration  // a session ends after this long however much it is used; 0: 7 days
 	Zone            *time.Location // of the business day; nil: UTC
+	// Corp asks the platform, for one account, who signs in by WeCom; nil: nobody does.
+	Corp func(account string) Corp
+}
+
+// Corp is what signing in by WeCom asks of the platform.
+type Corp interface {
+	UserFromCode(ctx context.Context, code string) (*wecom.User, error)
 }
 
 // Service is the staff. Safe for concurrent use.

@@ -243,3 +243,31 @@ func prune[Row any](tx *gorm.DB, column string, now time.Time) (deleted int, err
 	}
 	return len(ids), nil
 }
+
+func insertState(tx *gorm.DB, row *model.SignInState) error {
+	if err := tx.Create(row).Error; err != nil {
+		return fmt.Errorf("begin a sign-in: %w", err)
+	}
+	return nil
+}
+
+// findState gives nil when there is none, or not any more.
+func findState(tx *gorm.DB, stateHash, browserHash []byte, face string, now time.Time) (*model.SignInState, error) {
+	var row model.SignInState
+	err := tx.Where("state_hash = ? AND browser_hash = ? AND face = ? AND expires_at > ?", stateHash, browserHash, face, now).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find a sign-in state: %w", err)
+	}
+	return &row, nil
+}
+
+func dropState(tx *gorm.DB, id int64) (dropped bool, err error) {
+	res := tx.Where("id = ?", id).Delete(&model.SignInState{})
+	if res.Error != nil {
+		return false, fmt.Errorf("use a sign-in state up: %w", res.Error)
+	}
+	return res.RowsAffected == 1, nil
+}

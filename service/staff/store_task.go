@@ -63,3 +63,20 @@ func findTask(tx *gorm.DB, staffIDs []int64, id int64) (*model.Task, error) {
 	}
 	return &row, nil
 }
+
+func taskByKey(tx *gorm.DB, dedupeKey string) (*model.Task, error) {
+	var row model.Task
+	if err := tx.Where("dedupe_key = ?", dedupeKey).Take(&row).Error; err != nil {
+		return nil, fmt.Errorf("find a task by its key: %w", err)
+	}
+	return &row, nil
+}
+
+func postponeTask(tx *gorm.DB, staffIDs []int64, id int64, dueAt, now time.Time) (moved bool, err error) {
+	res := ofStaff(tx, staffIDs).Model(&model.Task{}).Where("id = ? AND status = ?", id, TaskOpen).
+		Updates(map[string]any{"due_at": dueAt, "updated_at": now})
+	if res.Error != nil {
+		return false, fmt.Errorf("postpone task %d: %w", id, res.Error)
+	}
+	return res.RowsAffected == 1, nil
+}
