@@ -3,6 +3,7 @@ package staff
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"zhiyin/model"
 )
@@ -15,30 +16,51 @@ func (s *Service) VisibleStaff(ctx context.Context, v *Viewer) (all bool, staffI
 	case ScopeAll:
 		return true, nil, nil
 	case ScopeDepartments:
-		ids, err := s.ledBy(ctx, v)
-		if err != nil {
-			return false, nil, err
-		}
-		if !slices.Contains(ids, v.StaffID) {
-			ids = append(ids, v.StaffID)
-		}
-		return false, ids, nil
+		ids, err := v.sight.once(func() ([]int64, error) { return s.ledBy(ctx, v) })
+		return false, ids, err
 	}
 	return false, []int64{v.StaffID}, nil
 }
 
-// ledBy lists the staff of the departments that the viewer leads, and of those below.
+// sight remembers for the time of one request whose customers its viewer sees, which many parts of an
+// answer ask.
+type sight struct {
+	mu    sync.Mutex
+	known []int64
+}
+
+func (g *sight) once(read func() ([]int64, error)) ([]int64, error) {
+	if g == nil {
+		return read()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.known == nil {
+		ids, err := read()
+		if err != nil {
+			return nil, err
+		}
+		g.known = ids
+	}
+	return slices.Clone(g.known), nil
+}
+
+// ledBy lists the viewer, and the staff of the departments that they lead and of those below.
 func (s *Service) ledBy(ctx context.Context, v *Viewer) ([]int64, error) {
-	tx := s.db.WithContext(ctx)
+	tx, self := s.db.WithContext(ctx), []int64{v.StaffID}
 	led, err := ledDepartments(tx, v.StaffID)
 	if err != nil || len(led) == 0 {
-		return nil, err
+		return self, err
 	}
 	tree, err := presentDepartments(tx, v.AccountID)
 	if err != nil {
 		return nil, err
 	}
-	return staffIn(tx, below(tree, led))
+	ids, err := staffIn(tx, below(tree, led))
+	if err == nil && !slices.Contains(ids, v.StaffID) {
+		ids = append(ids, v.StaffID)
+	}
+	return ids, err
 }
 
 // below gives the row ids of the departments among roots that are in the tree, and of all

@@ -42,6 +42,7 @@ func viewerOf(seats []seat) *Viewer {
 		StaffID: f.StaffID, AccountID: f.AccountID, UserID: f.UserID, Name: f.Name,
 		SessionID: f.ID, Face: f.Face, ExpiresAt: f.ExpiresAt,
 	}
+	v.sight = &sight{}
 	for _, x := range seats {
 		if x.Role != nil {
 			v.Roles = append(v.Roles, *x.Role)

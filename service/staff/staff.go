@@ -77,6 +77,8 @@ type Viewer struct {
 	SessionID int64
 	Face      string
 	ExpiresAt time.Time // when the session ends at the latest
+
+	sight *sight // nil: whom they see is read at every question
 }
 
 // May tells whether one of the viewer's roles has this permission.
