@@ -49,7 +49,7 @@ func tagRuleOf(more map[string]any) func(*company) map[string]any {
 var calls = map[string]call{
 	"POST /api/sidebar/sign-in/begin": {body: with(map[string]any{"account": "acme", "page": "customer"})},
 	"POST /api/sidebar/sign-in":       {body: with(map[string]any{"code": "sales", "state": "nostate"}), want: 403},
-	"GET /api/sidebar/doctor":         {query: "account=acme"},
+	"GET /api/sidebar/doctor":         {query: "account=acme&customer={customer}"},
 	"POST /api/sidebar/sign-out":      {want: 204},
 	"GET /api/sidebar/me":             {},
 	// The administrator of the company is no member of a corp.
@@ -69,7 +69,7 @@ var calls = map[string]call{
 	"GET /api/sidebar/tag-groups":             {},
 	"GET /api/sidebar/custom-fields":          {},
 	"GET /api/sidebar/orders/{id}":            {kind: model.KindOrder, row: ownOrder, hidden: careOrder},
-	"GET /api/sidebar/tasks":                  {},
+	"GET /api/sidebar/tasks":                  {query: "customer_id={customer}"},
 	"POST /api/sidebar/reminders": {body: func(c *company) map[string]any {
 		return map[string]any{"customer_id": c.ids.Of(model.KindCustomer, ownCustomer), "title": "回电", "due_at": noon.Add(time.Hour), "request_id": "request-1"}
 	}},
@@ -97,7 +97,7 @@ var calls = map[string]call{
 	"PUT /staff/{id}/enabled": {kind: model.KindStaff, row: targetID, want: 204, body: with(map[string]any{"enabled": false})},
 	"GET /roles":              {},
 	"GET /departments":        {query: "account_id={acme}"},
-	"GET /tasks":              {},
+	"GET /tasks":              {query: "customer_id={customer}"},
 	"PUT /tasks/{id}/status":  {kind: model.KindTask, row: ownTask, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
 
 	"GET /customers":             {},
@@ -248,7 +248,7 @@ var calls = map[string]call{
 	"GET /sync-runs":                   {},
 	"GET /products":                    {query: "name_prefix=苹&status=on_sale"},
 	"GET /product-categories":          {},
-	"GET /orders":                      {query: "placed_from=2026-11-01T00:00:00Z"},
+	"GET /orders":                      {query: "placed_from=2026-11-01T00:00:00Z&customer_id={customer}"},
 	"GET /orders/{id}":                 {kind: model.KindOrder, row: ownOrder, hidden: careOrder},
 	"GET /refunds":                     {query: "order_number=N1"},
 

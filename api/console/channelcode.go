@@ -136,6 +136,10 @@ func (h *Handlers) ListChannelCodes(ctx context.Context, in *ListChannelCodesInp
 	if r.err != nil {
 		return nil, r.err
 	}
+	var err error
+	if f.AccountID, err = ofCorp(ctx, f.AccountID); err != nil {
+		return nil, err
+	}
 	codes, err := h.Acquisition.Codes(ctx, f)
 	if err != nil {
 		return nil, err
@@ -190,6 +194,9 @@ func (h *Handlers) GetChannelCode(ctx context.Context, in *IDPath) (*One[Channel
 	}
 	code, err := h.Acquisition.Code(ctx, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := inCorp(ctx, code.AccountID); err != nil {
 		return nil, err
 	}
 	return h.oneCode(code)

@@ -49,6 +49,9 @@ func (h *Handlers) ListMedia(ctx context.Context, in *ListMediaInput) (*Page[Med
 	if r.err != nil {
 		return nil, r.err
 	}
+	if err := inCorp(ctx, account); err != nil {
+		return nil, err
+	}
 	rows, err := h.Acquisition.Media(ctx, account, in.Kind, after, in.Limit)
 	if err != nil {
 		return nil, err
@@ -120,6 +123,9 @@ func (h *Handlers) GetMediaContent(ctx context.Context, in *IDPath) (*MediaConte
 	}
 	m, content, err := h.Acquisition.MediaFile(ctx, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := inCorp(ctx, m.AccountID); err != nil {
 		return nil, err
 	}
 	return &MediaContent{m.MIME, "attachment", content}, nil

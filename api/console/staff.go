@@ -48,6 +48,12 @@ func (h *Handlers) ListStaff(ctx context.Context, in *ListStaffInput) (*Page[Sta
 	if r.err != nil {
 		return nil, r.err
 	}
+	if only, bound := ViewerOf(ctx).Corp(); bound {
+		if f.AccountID != nil && *f.AccountID != only {
+			return nil, model.ErrNoSuchID
+		}
+		f.AccountID = &only
+	}
 	rows, err := h.Staff.List(ctx, f)
 	if err != nil {
 		return nil, err
@@ -163,6 +169,9 @@ type Department struct {
 func (h *Handlers) ListDepartments(ctx context.Context, in *AccountQuery) (*Page[Department], error) {
 	account, err := h.IDs.Row(model.KindAccount, in.AccountID)
 	if err != nil {
+		return nil, err
+	}
+	if err := inCorp(ctx, account); err != nil {
 		return nil, err
 	}
 	rows, err := h.Staff.Departments(ctx, account)

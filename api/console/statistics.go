@@ -56,6 +56,13 @@ func (h *Handlers) ChannelCodeStatistics(ctx context.Context, in *PeriodInput) (
 	if err != nil {
 		return nil, err
 	}
+	code, err := h.Acquisition.Code(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := inCorp(ctx, code.AccountID); err != nil {
+		return nil, err
+	}
 	days, people, err := h.Acquisition.CodeStatistics(ctx, id, in.From, in.To)
 	if err != nil {
 		return nil, err
@@ -82,6 +89,9 @@ func (h *Handlers) WelcomeStatistics(ctx context.Context, in *PeriodInput) (*One
 		return nil, err
 	}
 	if _, err := h.Accounts.ByID(ctx, id); err != nil {
+		return nil, err
+	}
+	if err := inCorp(ctx, id); err != nil {
 		return nil, err
 	}
 	days, err := h.Acquisition.WelcomeStatistics(ctx, id, in.From, in.To)

@@ -63,7 +63,8 @@ func (h *Handlers) ListTagGroups(ctx context.Context, in *ListTagGroupsInput) (*
 	}
 	var items []TagGroup
 	for i := range groups {
-		if in.Local && groups[i].AccountID != 0 {
+		local := groups[i].AccountID == 0
+		if in.Local && !local || !local && inCorp(ctx, groups[i].AccountID) != nil {
 			continue
 		}
 		items = append(items, h.tagGroup(&groups[i]))

@@ -86,6 +86,9 @@ func (h *Handlers) ListWelcomes(ctx context.Context, in *AccountQuery) (*Page[We
 	if err != nil {
 		return nil, err
 	}
+	if err := inCorp(ctx, account); err != nil {
+		return nil, err
+	}
 	rows, err := h.Acquisition.Welcomes(ctx, account)
 	if err != nil {
 		return nil, err

@@ -94,6 +94,12 @@ func (v *Viewer) Permissions() []string {
 	return slices.DeleteFunc(Permissions(), func(p string) bool { return !v.May(p) })
 }
 
+// Corp is the account with whose members, tags and channel codes alone the viewer deals. Who sees everybody
+// is bound to none.
+func (v *Viewer) Corp() (accountID int64, bound bool) {
+	return v.AccountID, v.scope() != ScopeAll
+}
+
 func (v *Viewer) scope() Scope {
 	widest := ScopeOwn
 	for _, name := range v.Roles {
