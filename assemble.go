@@ -43,6 +43,7 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/channel"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -86,6 +87,7 @@ type parts struct {
 	lifecycle   *lifecycle.Service
 	loyalty     *loyalty.Service
 	outreach    *outreach.Service
+	channels    *channel.Service
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
 	webhooks    *webhook.Service
@@ -286,10 +288,15 @@ func (p *parts) capabilities(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	p.channels = channel.New(channel.Deps{
+		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Ledger: p.outreach, Media: p.acquisition, Tasks: p.staff, Persons: p.customers,
+		Addresses: p.profiles, Vault: p.vault, Guard: webhook.Guard{AllowPrivate: p.cfg.Webhook.AllowPrivate}, OpenURL: p.cfg.Server.PublicURL, Logger: p.log,
+		Corp: func(a string) channel.Corp { return p.gateway.Corp(a) }, MiniApp: func(a string) channel.MiniApp { return p.gateway.MiniApp(a) },
+	})
 	p.groups = group.New(p.db, events, p.now, p.staff, func(a string) group.Platform { return p.gateway.Corp(a) })
 	p.intake = intake.New(intake.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags,
-		Acquisition: p.acquisition, Groups: p.groups, Visits: p.visits, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
+		Acquisition: p.acquisition, Groups: p.groups, Visits: p.visits, Channels: p.channels, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
 	if err := p.trade(); err != nil {
@@ -379,6 +386,13 @@ func (p *parts) jobs() job.Deps {
 		TransferPrune:      p.transfers.PruneFiles,
 		KeysReseal:         p.keys.Reseal,
 		VisitPrune:         p.visits.Prune,
+		ChannelPoll:        p.channels.PollResults,
+		ChannelRemind:      p.channels.RemindSenders,
+		ChannelGiveUp:      p.channels.GiveUp,
+		ChannelTasks:       p.channels.ReportTasks,
+		ChannelTemplates:   p.channels.SyncTemplates,
+		ChannelKf:          p.channels.SyncKf,
+		ChannelPrune:       p.channels.Prune,
 		DeliveryExpire:     p.outreach.Expire,
 		DeliveryFold:       p.outreach.Fold,
 		DeliveryVerify:     p.outreach.Verify,

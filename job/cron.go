@@ -55,6 +55,13 @@ type Deps struct {
 	QualityCheck       func(ctx context.Context) error
 	ValuePrune         func(ctx context.Context) error
 	VisitPrune         func(ctx context.Context) error
+	ChannelPoll        func(ctx context.Context) error
+	ChannelRemind      func(ctx context.Context) error
+	ChannelGiveUp      func(ctx context.Context) error
+	ChannelTasks       func(ctx context.Context) error
+	ChannelTemplates   func(ctx context.Context) error
+	ChannelKf          func(ctx context.Context) error
+	ChannelPrune       func(ctx context.Context) error
 	TransferPrune      func(ctx context.Context) error
 	DeliveryExpire     func(ctx context.Context) error
 	DeliveryFold       func(ctx context.Context) error
@@ -102,6 +109,27 @@ func All(d Deps) []Job {
 		}, {
 			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
 			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",
+		}, {
+			Name: "channel.poll", Schedule: "* * * * *", Max: 30 * time.Minute, Run: d.ChannelPoll,
+			Zh: "查询群发和朋友圈的执行结果", En: "asks what became of mass messages and moments",
+		}, {
+			Name: "channel.remind", Schedule: "*/5 * * * *", Max: 10 * time.Minute, Run: d.ChannelRemind,
+			Zh: "提醒还没有确认群发的成员", En: "reminds staff of mass messages that they have not confirmed",
+		}, {
+			Name: "channel.give_up", Schedule: "*/5 * * * *", Max: 10 * time.Minute, Run: d.ChannelGiveUp,
+			Zh: "收回逾期未确认的群发，改由其他成员或渠道发送", En: "takes back mass messages that were not confirmed in time, and finds another way",
+		}, {
+			Name: "channel.tasks", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.ChannelTasks,
+			Zh: "把成员任务的结果记入触达记录", En: "tells the ledger how tasks of staff ended",
+		}, {
+			Name: "channel.templates", Schedule: "23 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.ChannelTemplates,
+			Zh: "同步小程序订阅消息模板", En: "mirrors the subscribe templates of mini-programs",
+		}, {
+			Name: "channel.kf", Schedule: "*/10 * * * *", Max: 10 * time.Minute, Run: d.ChannelKf,
+			Zh: "同步微信客服账号，补读漏掉的消息", En: "mirrors customer-service accounts and reads what no callback told of",
+		}, {
+			Name: "channel.prune", Schedule: "27 4 * * *", Max: 30 * time.Minute, Run: d.ChannelPrune,
+			Zh: "清理旧的群发额度和回执", En: "forgets quotas of past months and old receipts",
 		}, {
 			Name: "callback_ips.refresh", Schedule: "29 5 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.CallbackIPsRefresh,
 			Zh: "更新企业微信回调服务器的地址列表", En: "refreshes the list of addresses the platform calls back from",

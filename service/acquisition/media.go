@@ -9,6 +9,7 @@ import (
 	_ "image/jpeg" // so that pictures can be looked into
 	_ "image/png"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -230,4 +231,33 @@ func (s *Service) reupload(db *gorm.DB, ids []int64) error {
 		}
 		return s.uploadSoonTx(tx, ids)
 	})
+}
+
+// Handles gives the platform's handles of files, for messages of whatever kind; one that the platform does not have, or not
+// for a minute yet, is absent and will be uploaded soon.
+func (s *Service) Handles(ctx context.Context, ids []int64) (map[int64]string, error) {
+	media, err := mediaByIDs(s.db.WithContext(ctx), ids)
+	if err != nil {
+		return nil, err
+	}
+	now, late := s.now(), []int64{}
+	handles := make(map[int64]string, len(media))
+	for id, m := range media {
+		if usable(m, now) {
+			handles[id] = m.MediaID
+		}
+		if needsUpload(m, now) {
+			late = append(late, id)
+		}
+	}
+	if len(late) == 0 {
+		return handles, nil
+	}
+	slices.Sort(late)
+	return handles, model.InTx(ctx, s.db, func(tx *gorm.DB) error { return s.uploadSoonTx(tx, late) })
+}
+
+// Forgotten has files uploaded again that the platform says it does not have.
+func (s *Service) Forgotten(ctx context.Context, ids []int64) error {
+	return s.reupload(s.db.WithContext(ctx), ids)
 }

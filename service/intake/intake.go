@@ -20,6 +20,7 @@ import (
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/group"
+	"zhiyin/service/outreach/channel"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/visit"
@@ -76,6 +77,13 @@ type Visits interface {
 	ChangeAuthorization(ctx context.Context, in visit.AuthorizationChange) error
 }
 
+// Channels is what this package needs of the outreach channels.
+type Channels interface {
+	KfChanged(ctx context.Context, a *model.Account, kfID, token string) error
+	Prompted(ctx context.Context, a *model.Account, openID string, answers []channel.Answer, setting bool, at time.Time) error
+	Subscribed(ctx context.Context, a *model.Account, messageID string, code int) error
+}
+
 // Platform is what this package asks of an account's WeCom app.
 type Platform interface {
 	Customer(ctx context.Context, externalUserID string) (*wecom.Customer, error)
@@ -102,6 +110,7 @@ type Deps struct {
 	Acquisition Acquisition
 	Groups      Groups
 	Visits      Visits
+	Channels    Channels
 	Corp        func(account string) Platform
 	// Concurrency is how many parts of a synchronisation are read at once; 0 means 8.
 	Concurrency int
@@ -121,6 +130,7 @@ type Service struct {
 	acquisition Acquisition
 	groups      Groups
 	visits      Visits
+	channels    Channels
 	corp        func(account string) Platform
 	concurrency int
 	log         *slog.Logger
@@ -135,7 +145,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{
 		db: d.DB, queue: d.Queue, now: d.Now, accounts: d.Accounts, staff: d.Staff, customers: d.Customers,
-		tags: d.Tags, acquisition: d.Acquisition, groups: d.Groups, visits: d.Visits, corp: d.Corp,
+		tags: d.Tags, acquisition: d.Acquisition, groups: d.Groups, visits: d.Visits, channels: d.Channels, corp: d.Corp,
 		concurrency: d.Concurrency, log: d.Logger, metrics: newMetrics(d.Metrics), arrived: make(chan struct{}, 1),
 	}
 	if s.concurrency <= 0 {

@@ -51,6 +51,11 @@ var routeTable = []route{
 	{visit.Revoked, aboutVisitor, (*Service).authorizationChanged},
 	{visit.Cancelled, aboutVisitor, (*Service).authorizationChanged},
 
+	{"kf_msg_or_event", aboutKf, (*Service).kfChanged},
+	{"subscribe_msg_popup_event", aboutUser, (*Service).subscribePrompted},
+	{"subscribe_msg_change_event", aboutUser, (*Service).subscribeChanged},
+	{"subscribe_msg_sent_event", aboutUser, (*Service).subscribeSent},
+
 	// Known, and of no use to what there is so far.
 	{kind: "change_contact.update_tag"},
 	{kind: "subscribe"}, {kind: "unsubscribe"}, {kind: "enter_agent"}, {kind: "click"}, {kind: "view"},
@@ -58,7 +63,6 @@ var routeTable = []route{
 	{kind: "close_inactive_agent"}, {kind: "reopen_inactive_agent"},
 	{kind: "text"}, {kind: "image"}, {kind: "voice"}, {kind: "video"}, {kind: "location"}, {kind: "link"}, {kind: "miniprogrampage"},
 	{kind: "user_enter_tempsession"}, {kind: "wxa_media_check"},
-	{kind: "subscribe_msg_popup_event"}, {kind: "subscribe_msg_change_event"}, {kind: "subscribe_msg_sent_event"},
 }
 
 var routes = func() map[string]*route {
@@ -71,6 +75,8 @@ var routes = func() map[string]*route {
 
 func aboutCustomer(m *Message) string { return "customer:" + m.Get("ExternalUserID") }
 func aboutGroup(m *Message) string    { return "group:" + m.Get("ChatId") }
+func aboutKf(m *Message) string       { return "kf:" + m.Get("OpenKfId") }
+func aboutUser(m *Message) string     { return "user:" + m.Get("FromUserName") }
 func aboutTags(*Message) string       { return "tags" }
 func aboutStaff(m *Message) string    { return "staff:" + strings.ToLower(m.Get("UserID")) }
 func aboutVisitor(m *Message) string  { return "visitor:" + m.Get("OpenID") }

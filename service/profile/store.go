@@ -71,6 +71,14 @@ func valuesOf(tx *gorm.DB, customerIDs []int64) ([]*model.CustomValue, error) {
 	return rows, nil
 }
 
+func valuesOfField(tx *gorm.DB, fieldID int64, customerIDs []int64) ([]*model.CustomValue, error) {
+	var rows []*model.CustomValue
+	if err := tx.Where("field_id = ? AND customer_id IN ?", fieldID, customerIDs).Order("customer_id, ordinal").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read custom values: %w", err)
+	}
+	return rows, nil
+}
+
 func dropValues(tx *gorm.DB, customerID, fieldID int64) error {
 	if err := tx.Where("customer_id = ? AND field_id = ?", customerID, fieldID).Delete(&model.CustomValue{}).Error; err != nil {
 		return fmt.Errorf("drop custom values: %w", err)

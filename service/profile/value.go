@@ -175,3 +175,33 @@ func joinedRows(rows []*model.CustomValue) string {
 	}
 	return joined(values)
 }
+
+// TextsOf gives customers' values of a custom field by its name; who has none is absent, as all are when there is no such
+// field. Of several values it is the first.
+func (s *Service) TextsOf(ctx context.Context, field string, customerIDs []int64) (map[int64]string, error) {
+	db := s.DB.WithContext(ctx)
+	fields, err := liveFields(db)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(fields, func(f *model.CustomField) bool { return f.Name == field })
+	out := make(map[int64]string, len(customerIDs))
+	if i < 0 {
+		return out, nil
+	}
+	for part := range slices.Chunk(customerIDs, 500) {
+		rows, err := valuesOfField(db, fields[i].ID, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			if _, had := out[r.CustomerID]; had {
+				continue
+			}
+			if out[r.CustomerID], err = s.valueOf(r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}

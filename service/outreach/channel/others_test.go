@@ -96,14 +96,19 @@ func TestSubscribeIsOneConsentOneMessage(t *testing.T) {
 		return outreach.Intent{Channel: NameSubscribe, AccountID: town.mini.ID, CustomerID: customer, MessageID: 1, Occurrence: occurrence}
 	}
 	yes := []Answer{{TemplateID: tmpl, Accepted: true}, {TemplateID: "unknown", Accepted: true}}
+	agreed := 0
 	agree := func(customer int64, openID string) {
 		t.Helper()
+		agreed++
 		town.act("subscribe", object{"openid": openID, "accept": []string{tmpl}})
-		if err := town.Consent(t.Context(), town.mini, customer, yes); err != nil {
-			t.Fatal(err)
-		}
-		if err := town.Prompted(t.Context(), town.mini, openID, yes, false); err != nil {
-			t.Fatal(err)
+		at := town.clock().Add(time.Duration(agreed) * time.Second)
+		for range 2 { // both are told twice
+			if err := town.Consent(t.Context(), town.mini, customer, fmt.Sprint("request", agreed), yes); err != nil {
+				t.Fatal(err)
+			}
+			if err := town.Prompted(t.Context(), town.mini, openID, yes, false, at); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	agree(customers[1], second)
@@ -156,8 +161,8 @@ func TestSubscribeFollowsThePlatform(t *testing.T) {
 	openID := town.joins(customer)
 	in := outreach.Intent{Channel: NameSubscribe, AccountID: town.mini.ID, CustomerID: customer, MessageID: 1}
 	yes, no := []Answer{{tmpl, true}}, []Answer{{tmpl, false}}
-	for range 5 { // the mini-program says so, and the platform has heard of none
-		if err := town.Consent(t.Context(), town.mini, customer, yes); err != nil {
+	for i := range 5 { // the mini-program says so, and the platform has heard of none
+		if err := town.Consent(t.Context(), town.mini, customer, fmt.Sprint("request", i), yes); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,10 +172,10 @@ func TestSubscribeFollowsThePlatform(t *testing.T) {
 	in.Occurrence = "2"
 	town.plan(in)
 	town.wait(map[string]int{"failed no_grant": 1, "suppressed no_grant": 1})
-	if err := town.Prompted(t.Context(), town.mini, openID, yes, false); err != nil {
+	if err := town.Prompted(t.Context(), town.mini, openID, yes, false, town.clock()); err != nil {
 		t.Fatal(err)
 	}
-	if err := town.Prompted(t.Context(), town.mini, openID, no, true); err != nil {
+	if err := town.Prompted(t.Context(), town.mini, openID, no, true, town.clock()); err != nil {
 		t.Fatal(err)
 	}
 	in.Occurrence = "3"

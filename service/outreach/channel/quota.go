@@ -120,8 +120,3 @@ func (s *Service) MassForecast(ctx context.Context, accountID int64) (*Forecast,
 	f := &Forecast{Rule: rules.Rule, Period: p.name, Limit: p.limit, Until: p.until.UTC()}
 	return f, sumQuota(s.DB.WithContext(ctx), accountID, p, f)
 }
-
-// PruneQuota forgets periods that ended more than two months ago. A job.
-func (s *Service) PruneQuota(ctx context.Context) error {
-	return pruneQuota(s.DB.WithContext(ctx), s.now().AddDate(0, -2, 0))
-}

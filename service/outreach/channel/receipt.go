@@ -33,7 +33,11 @@ func (s *Service) received(ctx context.Context, channel string, accountID int64,
 	})
 }
 
-// PruneReceipts forgets receipts of which nothing more can be heard. A job.
-func (s *Service) PruneReceipts(ctx context.Context) error {
-	return pruneReceipts(s.DB.WithContext(ctx), s.now().Add(-receiptLife))
+// Prune forgets receipts of which nothing more can be heard, and quotas of periods long past. A job.
+func (s *Service) Prune(ctx context.Context) error {
+	db := s.DB.WithContext(ctx)
+	if err := pruneReceipts(db, s.now().Add(-receiptLife)); err != nil {
+		return err
+	}
+	return pruneQuota(db, s.now().AddDate(0, -2, 0))
 }

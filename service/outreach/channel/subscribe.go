@@ -2,6 +2,8 @@ package channel
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -193,10 +195,20 @@ func (s *Service) consentTx(tx *gorm.DB, a *model.Account, customerID int64, ope
 	return nil
 }
 
-// Consent is ConsentTx for a customer by what is known of them. Who was never in the mini-program has no openid, which
-// fails with ErrNoOpenID.
-func (s *Service) Consent(ctx context.Context, a *model.Account, customerID int64, answers []Answer) error {
+// heardTx tells whether consents are heard of for the first time.
+func (s *Service) heardTx(tx *gorm.DB, a *model.Account, what string) (bool, error) {
+	sum := sha256.Sum256([]byte(what))
+	return addReceipt(tx, &model.ChannelReceipt{Channel: "consent", AccountID: a.ID, PlatformID: hex.EncodeToString(sum[:]), CreatedAt: s.now()})
+}
+
+// Consent is ConsentTx for a customer by what is known of them; repeating a request's id changes nothing. Who was never in
+// the mini-program has no openid, which fails with ErrNoOpenID.
+func (s *Service) Consent(ctx context.Context, a *model.Account, customerID int64, requestID string, answers []Answer) error {
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+		fresh, err := s.heardTx(tx, a, fmt.Sprint("request ", customerID, " ", requestID))
+		if err != nil || !fresh {
+			return err
+		}
 		found, err := identities(tx, "openid", a.PlatformID, []int64{customerID})
 		if err != nil {
 			return err
@@ -209,9 +221,13 @@ func (s *Service) Consent(ctx context.Context, a *model.Account, customerID int6
 }
 
 // Prompted is what the platform tells of a customer's answers. setting: they changed the setting itself, where a no takes
-// all consents away and a yes gives none.
-func (s *Service) Prompted(ctx context.Context, a *model.Account, openID string, answers []Answer, setting bool) error {
+// all consents away and a yes gives none. Repeatable for the same moment.
+func (s *Service) Prompted(ctx context.Context, a *model.Account, openID string, answers []Answer, setting bool, at time.Time) error {
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+		fresh, err := s.heardTx(tx, a, fmt.Sprint("event ", openID, " ", at.Unix(), " ", answers))
+		if err != nil || !fresh {
+			return err
+		}
 		customerID, err := customerOfOpenID(tx, a.PlatformID, openID)
 		if err != nil {
 			return err
