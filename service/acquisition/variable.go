@@ -52,7 +52,7 @@ func parse(text string) ([]piece, error) {
 		name, after, closed := strings.Cut(rest, "}}")
 		v := variableNamed(strings.TrimSpace(name))
 		if !closed || v == nil {
-			return nil, ErrUnknownVariable.With("text", "{{"+cutRunes(name, 32)+": only "+variableNames())
+			return nil, ErrUnknownVariable.With("text", "{{"+cutRunes(name, 32)+"}}: only "+variableNames())
 		}
 		pieces = append(pieces, piece{variable: v})
 		text = after
