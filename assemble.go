@@ -305,7 +305,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
-		Orders: p.catalog, Viewers: p.staff,
+		Orders: p.catalog, Deliveries: p.outreach, Viewers: p.staff,
 	})
 	return nil
 }
@@ -415,7 +415,7 @@ func (p *parts) faces(context.Context) error {
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
 			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Loyalty: p.loyalty, Transfers: p.transfers, Acquisition: p.acquisition, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
-			Webhooks: p.webhooks, Secure: secure,
+			Webhooks: p.webhooks, Outreach: p.outreach, Secure: secure,
 		},
 		Door:     &console.Door{Staff: p.staff, Secure: secure},
 		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events},

@@ -100,10 +100,21 @@ var calls = map[string]call{
 	"GET /tasks":              {query: "customer_id={customer}"},
 	"PUT /tasks/{id}/status":  {kind: model.KindTask, row: ownTask, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
 
-	"GET /customers":             {},
-	"GET /customers/{id}":        {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
-	"GET /customers/{id}/events": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
-	"POST /customers/search":     {body: with(map[string]any{"phone": "138 0013 8000"})},
+	"GET /customers":                 {},
+	"GET /customers/{id}":            {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /customers/{id}/events":     {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /customers/{id}/deliveries": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /channels":                  {},
+	"GET /deliveries":                {query: "source=task&state=in_doubt"},
+	"GET /deliveries/progress":       {query: "source=task&source_id={careTask}"},
+	"GET /deliveries/{id}":           {kind: model.KindDelivery, row: doubtID},
+	"POST /deliveries/{id}/decide":   {kind: model.KindDelivery, row: doubtID, want: 204, body: with(map[string]any{"sent": true})},
+	"POST /deliveries/retry": {body: func(c *company) map[string]any {
+		return map[string]any{"source": "task", "source_id": c.ids.Of(model.KindTask, ownTask)}
+	}},
+	"GET /delivery-pauses":         {},
+	"DELETE /delivery-pauses/{id}": {kind: model.KindDeliveryPause, row: pauseID, want: 204},
+	"POST /customers/search":       {body: with(map[string]any{"phone": "138 0013 8000"})},
 
 	"GET /merges": {},
 	"POST /merges": {body: func(c *company) map[string]any {
@@ -414,7 +425,7 @@ func (c *company) requestOf(r Route, k call) request {
 func (c *company) requestFor(r Route, k call, id string) request {
 	path := strings.NewReplacer("{id}", id, "{name}", cmp.Or(k.name, "session.prune")).Replace(r.Path)
 	if k.query != "" {
-		path += "?" + strings.NewReplacer("{acme}", c.ids.Of(model.KindAccount, acme), "{customer}", c.ids.Of(model.KindCustomer, ownCustomer)).Replace(k.query)
+		path += "?" + strings.NewReplacer("{acme}", c.ids.Of(model.KindAccount, acme), "{careTask}", c.ids.Of(model.KindTask, careTask), "{customer}", c.ids.Of(model.KindCustomer, ownCustomer)).Replace(k.query)
 	}
 	return request{method: r.Method, path: path}
 }

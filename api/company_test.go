@@ -108,6 +108,9 @@ const (
 	pointsRuleID
 	giftID
 	redemptionID
+	doubtID // a delivery in doubt, to the customer of sales
+	laneID
+	pauseID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -162,6 +165,7 @@ func (c *company) found() {
 	rows = append(rows, club()...)
 	rows = append(rows, things()...)
 	rows = append(rows, segments()...)
+	rows = append(rows, deliveries()...)
 	tx := c.db.Begin()
 	modeltest.Create(c.t, tx, rows...)
 	if _, err := c.events.Record(tx, facts()...); err != nil {
@@ -170,6 +174,19 @@ func (c *company) found() {
 	if err := tx.Commit().Error; err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// deliveries are what customers have been sent, and a pause.
+func deliveries() (rows []any) {
+	lane := &model.DeliveryLane{ID: laneID, Alike: "a", Source: "task", SourceID: ownTask, Channel: "sms", AccountID: acme, StaffID: salesID, CreatedAt: noon}
+	rows = append(rows, lane, &model.DeliveryPause{ID: pauseID, Subject: "channel:sms:7", Reason: "permission", CreatedAt: noon})
+	for i, customer := range []int64{ownCustomer, careCustomer, rivalCustomer} {
+		rows = append(rows, &model.Delivery{
+			ID: doubtID + 10*int64(i), Source: "task", SourceID: ownTask, CustomerID: customer, LaneID: laneID, Shelf: 24, State: 24, DueAt: noon, Attempts: 1,
+			Reason: "no_answer", CreatedAt: noon, UpdatedAt: noon,
+		})
+	}
+	return append(rows, &model.DeliveryTally{ID: laneID, LaneID: laneID, State: 24, Changed: 3})
 }
 
 // accounts makes real sealed credentials, by way of the capability, under row ids of ours.

@@ -41,6 +41,7 @@ import (
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/outreach"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -140,15 +141,17 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
 	}
+	ledger := outreach.New(outreach.Deps{DB: r.db, Now: now, Logger: log})
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
 	transfers.Tables(transfer.Capabilities{
-		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff,
+		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,
 	})
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
+			Outreach: ledger,
 		},
 		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
 		OpenDoor:    &open.Door{Keys: r.keys},

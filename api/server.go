@@ -58,6 +58,9 @@ type Server struct {
 	routes []Route
 	// requestTime is how long a typed request may take, waiting for the database included.
 	requestTime time.Duration
+	// stopping ends when the server is told to stop; answers that go on for long end with it.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 func init() {
@@ -74,6 +77,7 @@ func init() {
 // New puts the faces together.
 func New(d Deps) (*Server, error) {
 	s := &Server{engine: gin.New(), log: d.Logger, requestTime: 30 * time.Second}
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	// gin looks at forwarding headers only from these; with none the peer's address counts.
 	if err := s.engine.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
@@ -169,11 +173,13 @@ const writeTime = 60 * time.Second
 
 // HTTP wraps the handler in a server whose limits keep slow and greedy clients from hurting others.
 func (s *Server) HTTP(listen string) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Addr: listen, Handler: s.engine,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: writeTime, IdleTimeout: 60 * time.Second,
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	server.RegisterOnShutdown(s.stop)
+	return server
 }

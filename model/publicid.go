@@ -82,10 +82,11 @@ const (
 	KindExport
 )
 
-// KindDelivery is one message to one customer, KindDeliveryCall one call of a platform.
+// The kinds of messages to customers: one to one of them, one call of a platform, what keeps some from leaving.
 const (
 	KindDelivery Kind = iota + 120
 	KindDeliveryCall
+	KindDeliveryPause
 )
 
 // The kinds of what channels keep.

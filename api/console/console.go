@@ -19,6 +19,7 @@ import (
 	"zhiyin/service/intake"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/outreach"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -53,6 +54,7 @@ type Handlers struct {
 	Catalog     *catalog.Service
 	APIKeys     *apikey.Service
 	Webhooks    *webhook.Service
+	Outreach    *outreach.Service
 	Secure      bool // the public address is https
 }
 

@@ -35,6 +35,8 @@ const (
 	listChannelCode    = "channel_code"
 	listCronTick       = "cron_tick"
 	listCustomer       = "customer"
+	listDelivery       = "delivery"
+	listSent           = "customer_delivery"
 	listEvent          = "event"
 	listGroup          = "group"
 	listGroupMember    = "group_member"

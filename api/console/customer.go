@@ -216,7 +216,7 @@ var payloadKinds = map[string]model.Kind{
 	"other_id": model.KindCustomer, "channel_code_id": model.KindChannelCode, "group_id": model.KindGroup, "member_id": model.KindGroupMember,
 	"added": model.KindTag, "removed": model.KindTag,
 	"order_id": model.KindOrder, "refund_id": model.KindRefund, "product_ids": model.KindProduct,
-	"note_id": model.KindNote,
+	"note_id": model.KindNote, "delivery_id": model.KindDelivery,
 }
 
 func (h *Handlers) publicPayload(raw string) map[string]any { return PublicPayload(h.IDs, raw) }

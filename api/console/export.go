@@ -71,13 +71,14 @@ func (h *Handlers) ListExports(ctx context.Context, in *PageQuery) (*Page[Export
 // StartExportInput says what somebody wants to have, and what for.
 type StartExportInput struct {
 	Body struct {
-		Kind     string         `json:"kind" enum:"customers,orders"`
+		Kind     string         `json:"kind" enum:"customers,orders,deliveries"`
 		Purpose  string         `json:"purpose" minLength:"1" maxLength:"200" doc:"what it is for"`
 		Format   string         `json:"format,omitempty" enum:"csv,xlsx" default:"xlsx"`
 		Columns  []string       `json:"columns,omitempty" maxItems:"100" doc:"keys in their order; absent: all"`
 		RowCap   int64          `json:"row_cap,omitempty" minimum:"1" doc:"absent: as many as allowed"`
 		Customer CustomerExport `json:"customers,omitempty" doc:"which customers"`
 		Order    OrderExport    `json:"orders,omitempty" doc:"which orders"`
+		Delivery DeliveryExport `json:"deliveries,omitempty" doc:"which deliveries; a source is required"`
 	}
 }
 
@@ -95,6 +96,14 @@ type OrderExport struct {
 	Status     string     `json:"status,omitempty" enum:"placed,paid,shipped,completed,cancelled"`
 	PlacedFrom *time.Time `json:"placed_from,omitempty"`
 	PlacedTo   *time.Time `json:"placed_to,omitempty"`
+}
+
+// DeliveryExport selects the deliveries of one source.
+type DeliveryExport struct {
+	Source   string   `json:"source,omitempty" enum:"campaign,journey,task,sidebar,console,system"`
+	SourceID string   `json:"source_id,omitempty"`
+	Step     string   `json:"step,omitempty" maxLength:"64"`
+	States   []string `json:"states,omitempty" maxItems:"13" enum:"planned,claimed,accepted,sent,delivered,read,clicked,converted,failed,suppressed,expired,cancelled,in_doubt"`
 }
 
 // StartExport has a table written to a file, of what the person may see.
@@ -121,6 +130,14 @@ func (h *Handlers) exportFilter(in *StartExportInput) ([]byte, error) {
 			return nil, r.err
 		}
 		return json.Marshal(transfer.OrderFilter{Shop: o.Shop, Status: o.Status, PlacedFrom: o.PlacedFrom, PlacedTo: o.PlacedTo})
+	}
+	if in.Body.Kind == "deliveries" {
+		d := in.Body.Delivery
+		f := transfer.DeliveryFilter{Step: d.Step, States: statesNamed(d.States)}
+		if f.Source, f.SourceID = r.origin(OriginQuery{d.Source, d.SourceID}); r.err != nil {
+			return nil, r.err
+		}
+		return json.Marshal(f)
 	}
 	c := in.Body.Customer
 	f := transfer.CustomerFilter{AddedFrom: c.AddedFrom, AddedTo: c.AddedTo}

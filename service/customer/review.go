@@ -211,3 +211,13 @@ func namesOf(tx *gorm.DB, ids []int64) (map[int64]Person, error) {
 	}
 	return out, nil
 }
+
+// Names gives the names of customers by their rows; those that are not there are left out.
+func (s *Service) Names(ctx context.Context, ids []int64) (map[int64]string, error) {
+	people, err := namesOf(s.db.WithContext(ctx), ids)
+	names := make(map[int64]string, len(people))
+	for id, p := range people {
+		names[id] = p.Name
+	}
+	return names, err
+}

@@ -3,6 +3,8 @@ package outreach
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -22,7 +24,11 @@ func (s *Service) PauseTx(tx *gorm.DB, source string, sourceID int64, reason str
 
 // Resume ends a pause of a source. Repeatable.
 func (s *Service) Resume(ctx context.Context, source string, sourceID int64) error {
-	return s.ResumeSubject(ctx, sourceSubject(source, sourceID))
+	if err := dropPause(s.DB.WithContext(ctx), sourceSubject(source, sourceID)); err != nil {
+		return fmt.Errorf("resume deliveries: %w", err)
+	}
+	poke(s.wake)
+	return nil
 }
 
 // ResumeTx is Resume as part of a larger change.
@@ -34,22 +40,59 @@ func (s *Service) ResumeTx(tx *gorm.DB, source string, sourceID int64) error {
 	return nil
 }
 
-// ResumeSubject ends a pause that [Service.Pauses] listed, whoever paused. Repeatable.
-func (s *Service) ResumeSubject(ctx context.Context, subject string) error {
-	if err := dropPause(s.DB.WithContext(ctx), subject); err != nil {
+// EndPause ends a pause that [Service.Pauses] listed, whoever paused. It fails with ErrNotFound.
+func (s *Service) EndPause(ctx context.Context, id int64) error {
+	found, err := dropPauseRow(s.DB.WithContext(ctx), id)
+	if err != nil {
 		return fmt.Errorf("resume deliveries: %w", err)
+	}
+	if !found {
+		return ErrNotFound
 	}
 	poke(s.wake)
 	return nil
 }
 
+// Paused is a pause with what it is of: a source, a channel's account, or one lane of a source.
+type Paused struct {
+	model.DeliveryPause
+	Source    string
+	SourceID  int64
+	Channel   string
+	AccountID int64
+	StaffID   int64
+	Step      string
+}
+
 // Pauses lists what is paused, by whom and why.
-func (s *Service) Pauses(ctx context.Context) ([]model.DeliveryPause, error) {
+func (s *Service) Pauses(ctx context.Context) ([]Paused, error) {
 	rows, err := pauses(s.DB.WithContext(ctx), s.now())
 	if err != nil {
 		return nil, fmt.Errorf("list pauses: %w", err)
 	}
-	return rows, nil
+	list := make([]Paused, len(rows))
+	for i, row := range rows {
+		list[i].DeliveryPause = row
+		kind, of, _ := strings.Cut(row.Subject, ":")
+		at := strings.LastIndexByte(of, ':')
+		id, _ := strconv.ParseInt(of[at+1:], 10, 64)
+		switch {
+		case kind == "source" && at > 0:
+			list[i].Source, list[i].SourceID = of[:at], id
+		case kind == "channel" && at > 0:
+			list[i].Channel, list[i].AccountID = of[:at], id
+		case kind == "lane":
+			lanes, err := lanesOf(s.DB.WithContext(ctx), []int64{id})
+			if err != nil {
+				return nil, fmt.Errorf("list pauses: %w", err)
+			}
+			for _, l := range lanes {
+				list[i].Source, list[i].SourceID, list[i].Step = l.Source, l.SourceID, l.Step
+				list[i].Channel, list[i].AccountID, list[i].StaffID = l.Channel, l.AccountID, l.StaffID
+			}
+		}
+	}
+	return list, nil
 }
 
 func (s *Service) pauseSubject(ctx context.Context, subject, reason string, by int64, until *time.Time) error {

@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,6 +94,18 @@ func (s *Service) Channel(name string) (Channel, bool) {
 	defer s.mu.Unlock()
 	c, ok := s.channels[name]
 	return c, ok
+}
+
+// Channels lists what the channels can do, by name.
+func (s *Service) Channels() []Description {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]Description, 0, len(s.channels))
+	for _, c := range s.channels {
+		list = append(list, c.Describe())
+	}
+	slices.SortFunc(list, func(a, b Description) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
 // open is a governor that lets everything through.

@@ -44,6 +44,11 @@ func dropPause(db *gorm.DB, subject string) error {
 	return db.Exec("DELETE FROM delivery_pause WHERE subject = ?", subject).Error
 }
 
+func dropPauseRow(db *gorm.DB, id int64) (bool, error) {
+	res := db.Exec("DELETE FROM delivery_pause WHERE id = ?", id)
+	return res.RowsAffected > 0, res.Error
+}
+
 func pauses(db *gorm.DB, now time.Time) (rows []model.DeliveryPause, err error) {
 	err = db.Where("until IS NULL OR until > ?", now).Order("id").Find(&rows).Error
 	return rows, err

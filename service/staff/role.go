@@ -38,6 +38,7 @@ var (
 		"merge.read",
 		"event.read",
 		"field.read", "quality.read", "privacy.read",
+		"delivery.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
@@ -45,6 +46,7 @@ var (
 		"merge.write",
 		"event.write",
 		"field.write", "customer.sensitive", "customer.reveal",
+		"delivery.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write", "privacy.write"}
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "field.read", "customer.reveal"}

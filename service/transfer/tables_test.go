@@ -14,6 +14,7 @@ import (
 	"zhiyin/service/catalog"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
+	"zhiyin/service/outreach"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/staff"
@@ -39,6 +40,7 @@ func newTown(t *testing.T) *town {
 	tags := tag.New(h.DB, events, h.Queue, h.Now, people, nil)
 	h.Tables(Capabilities{
 		People: People{people, profiles, tags, events, h.Now}, Orders: catalog.New(h.DB, events, h.Queue, h.Now, people, members), Viewers: members,
+		Deliveries: outreach.New(outreach.Deps{DB: h.DB, Now: h.Now}),
 	})
 	if _, err := profiles.CreateField(t.Context(), profile.FieldInput{Name: "hobby", Title: "爱好", Kind: profile.KindText}); err != nil {
 		t.Fatal(err)

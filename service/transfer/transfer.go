@@ -12,6 +12,7 @@ import (
 
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
+	"zhiyin/service/outreach"
 	"zhiyin/service/work"
 )
 
@@ -128,9 +129,11 @@ func (s *Service) Export(e Exporter) { s.exporters[e.Kind] = e }
 
 // Capabilities are what the tables of customers, orders and tags speak to.
 type Capabilities struct {
-	People  People
-	Orders  *catalog.Service
-	Viewers Viewers
+	People People
+	Orders *catalog.Service
+	// Deliveries are who got which message.
+	Deliveries *outreach.Service
+	Viewers    Viewers
 }
 
 // Tables registers all kinds of tables that there are.
@@ -138,7 +141,10 @@ func (s *Service) Tables(c Capabilities) {
 	for _, i := range []Importer{customersImport(c.People), tagsImport(c.People), ordersImport(c.Orders, s.Now)} {
 		s.Import(i)
 	}
-	for _, e := range []Exporter{customersExport(s.Deps, c.People.Customers, c.Viewers), ordersExport(s.Deps, c.Orders, c.Viewers)} {
+	for _, e := range []Exporter{
+		customersExport(s.Deps, c.People.Customers, c.Viewers), ordersExport(s.Deps, c.Orders, c.Viewers),
+		deliveriesExport(s.Deps, c.Deliveries, c.People.Customers, c.Viewers),
+	} {
 		s.Export(e)
 	}
 }
