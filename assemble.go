@@ -44,6 +44,8 @@ import (
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
+	"zhiyin/service/outreach/governor"
+	"zhiyin/service/outreach/message"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -86,6 +88,8 @@ type parts struct {
 	tags        *tag.Service
 	lifecycle   *lifecycle.Service
 	loyalty     *loyalty.Service
+	governor    *governor.Governor
+	messages    *message.Service
 	outreach    *outreach.Service
 	channels    *channel.Service
 	catalog     *catalog.Service
@@ -277,10 +281,6 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.tags.UseSegments(segment.Membership{DB: p.db})
 	p.autotags = autotag.New(autotag.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Tags: p.tags, Logger: p.log})
 	events.Feed("autotag", p.autotags.OnEvents)
-	p.outreach = outreach.New(outreach.Deps{
-		DB: p.db, Events: events, Now: p.now, Redis: p.redis, KeyPrefix: p.cfg.Redis.KeyPrefix, Logger: p.log, Metrics: p.metrics,
-	})
-	p.customers.Owns(p.outreach.Mover())
 	p.acquisition, err = acquisition.New(acquisition.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Staff: p.staff, Tags: p.tags, Remarks: p.customers,
 		Corp: func(a string) acquisition.Platform { return p.gateway.Corp(a) }, Metrics: p.metrics,
@@ -288,11 +288,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.channels = channel.New(channel.Deps{
-		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Ledger: p.outreach, Media: p.acquisition, Tasks: p.staff, Persons: p.customers,
-		Addresses: p.profiles, Vault: p.vault, Guard: webhook.Guard{AllowPrivate: p.cfg.Webhook.AllowPrivate}, OpenURL: p.cfg.Server.PublicURL, Logger: p.log,
-		Corp: func(a string) channel.Corp { return p.gateway.Corp(a) }, MiniApp: func(a string) channel.MiniApp { return p.gateway.MiniApp(a) },
-	})
+	p.reach()
 	p.groups = group.New(p.db, events, p.now, p.staff, func(a string) group.Platform { return p.gateway.Corp(a) })
 	p.intake = intake.New(intake.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags,

@@ -261,3 +261,16 @@ func (s *Service) Handles(ctx context.Context, ids []int64) (map[int64]string, e
 func (s *Service) Forgotten(ctx context.Context, ids []int64) error {
 	return s.reupload(s.db.WithContext(ctx), ids)
 }
+
+// KindsTx gives the kind of each file by its row; who is missing does not exist.
+func (s *Service) KindsTx(tx *gorm.DB, ids []int64) (map[int64]string, error) {
+	media, err := mediaByIDs(tx, ids)
+	kinds := make(map[int64]string, len(media))
+	for id, m := range media {
+		kinds[id] = m.Kind
+	}
+	return kinds, err
+}
+
+// PrepareTx has files uploaded that the platform will not have for another day, ahead of being sent.
+func (s *Service) PrepareTx(tx *gorm.DB, ids []int64) error { return s.uploadSoonTx(tx, ids) }

@@ -59,6 +59,17 @@ func TestMassFromPlanToResult(t *testing.T) {
 	if err != nil || f.Used != int64(n-2) || f.Spent != 1 || f.Customers != int64(n-1) {
 		t.Errorf("forecast %+v, %v", f, err)
 	}
+	quotas, err := town.MassQuotas().QuotasTx(town.db, customers, town.clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	days := periodAt(RuleMonth, town.clock()).limit
+	if q := quotas[customers[2]]; q.Used != 1 || q.Limit != days {
+		t.Errorf("the governor hears %+v", q)
+	}
+	if q := quotas[customers[1]]; q.Used != days {
+		t.Errorf("the governor hears of who has had enough %+v", q)
+	}
 	for range 8 { // told again and again, counted once; at last nobody asks any more and nobody is remembered
 		town.move(7 * time.Hour)
 		town.job(town.PollResults)
