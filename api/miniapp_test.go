@@ -150,7 +150,7 @@ func (m mini) eachMini(f func(r Route, name, path string, body map[string]any, w
 	}
 }
 
-func TestS16_S28_MiniAppRoutesByWhoCalls(t *testing.T) {
+func TestS16_S28_S30_S32_MiniAppRoutesByWhoCalls(t *testing.T) {
 	m := newMini(t)
 	token := m.customer("c1")
 	m.agree(token, privacy.Profile, privacy.Phone, privacy.Behaviour)

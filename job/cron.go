@@ -86,7 +86,7 @@ func All(d Deps) []Job {
 			Name: "welcome.sweep", Schedule: "@every 10s", Max: time.Minute, Run: d.WelcomeSweep,
 			Zh: "为没能及时发出的欢迎语提醒成员", En: "asks staff to say hello where a welcome could not be sent in time",
 		}, {
-			Name: "tag.expire", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.TagExpire,
+			Name: "tag.expire", Schedule: "@every 10s", Max: 10 * time.Minute, Run: d.TagExpire,
 			Zh: "去掉到期的标签", En: "takes off tags whose time has come",
 		}, {
 			Name: "tag.verify", Schedule: "53 4 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.TagVerify,

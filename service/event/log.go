@@ -23,6 +23,8 @@ type Log struct {
 	feeds       []*feed
 	registry    registry
 	recent      recentKeys
+	events      inserts
+	days        inserts
 	tracked     *model.GroupCommit[*request, []Outcome]
 }
 

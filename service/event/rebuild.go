@@ -120,7 +120,7 @@ func (b *rebuild) customers(tx *gorm.DB, ids []int64) (corrected int, err error)
 		return 0, err
 	}
 	if missing := b.missing(say, locked); len(missing) > 0 {
-		if err := addDays(tx, missing); err != nil {
+		if err := addDays(tx, nil, missing); err != nil {
 			return 0, err
 		}
 		if locked, err = lockDays(tx, ids, b.from, b.to); err != nil {

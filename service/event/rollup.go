@@ -74,5 +74,5 @@ func (l *Log) count(tx *gorm.DB, added []*model.Event) error {
 	for _, e := range added {
 		t.add(e)
 	}
-	return addDays(tx, t.sorted())
+	return addDays(tx, &l.days, t.sorted())
 }

@@ -2,7 +2,6 @@ package event
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -47,12 +46,12 @@ const (
 
 // insertEvents inserts rows by one statement and sets their ids, which are consecutive. It fails as a
 // duplicate when a key is taken.
-func insertEvents(tx *gorm.DB, rows []*model.Event) error {
+func insertEvents(tx *gorm.DB, by *inserts, rows []*model.Event) error {
 	args := make([]any, 0, eventColumns*len(rows))
 	for _, e := range rows {
 		args = append(args, e.Kind, e.AccountID, e.CustomerID, e.StaffID, e.Source, e.Item, e.Value, e.DedupeKey, e.Payload, e.OccurredAt, e.RecordedAt)
 	}
-	res, err := exec(tx, values(insertEvent, len(rows), eventColumns).String(), args)
+	res, err := by.exec(tx, len(rows), func() string { return values(insertEvent, len(rows), eventColumns).String() }, args)
 	if err != nil {
 		return fmt.Errorf("insert events: %w", err)
 	}
@@ -83,21 +82,24 @@ const (
 )
 
 // addDays adds to counts; rows that are not there are made.
-func addDays(tx *gorm.DB, days []*model.EventDay) error {
+func addDays(tx *gorm.DB, by *inserts, days []*model.EventDay) error {
 	onTaken := " ON DUPLICATE KEY UPDATE times=times+VALUES(times),value=value+VALUES(value)," +
 		"first_at=LEAST(first_at,VALUES(first_at)),last_at=GREATEST(last_at,VALUES(last_at))"
 	if model.IsSQLite(tx) {
 		onTaken = " ON CONFLICT (customer_id,kind,item,day) DO UPDATE SET times=times+excluded.times,value=value+excluded.value," +
 			"first_at=min(first_at,excluded.first_at),last_at=max(last_at,excluded.last_at)"
 	}
-	for chunk := range slices.Chunk(days, statementRows) {
-		q := values(insertDay, len(chunk), dayColumns)
-		q.WriteString(onTaken)
+	for chunk := range portions(days) {
+		text := func() string {
+			q := values(insertDay, len(chunk), dayColumns)
+			q.WriteString(onTaken)
+			return q.String()
+		}
 		args := make([]any, 0, dayColumns*len(chunk))
 		for _, d := range chunk {
 			args = append(args, d.CustomerID, d.Kind, d.Item, d.Day, d.Times, d.Value, d.FirstAt, d.LastAt)
 		}
-		if _, err := exec(tx, q.String(), args); err != nil {
+		if _, err := by.exec(tx, len(chunk), text, args); err != nil {
 			return fmt.Errorf("count events: %w", err)
 		}
 	}

@@ -65,7 +65,7 @@ func valueOf(raw json.RawMessage) (n int64) {
 // the feeds and tells subscribers, all in tx. It says of each row whether it was new; those have
 // their ID set. Of the rows that suspect says may be repeats it asks first.
 func (l *Log) write(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) (isNew []bool, err error) {
-	added, err := insertNew(tx, rows, suspect)
+	added, err := insertNew(tx, &l.events, rows, suspect)
 	if err != nil || len(added) == 0 {
 		return make([]bool, len(rows)), err
 	}
@@ -99,9 +99,9 @@ func anyMayRepeat(rows []*model.Event) func(*model.Event) bool {
 const insertTries = 5
 
 // insertNew inserts the rows whose keys are free and gives those, in the order of their ids.
-func insertNew(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) (added []*model.Event, err error) {
-	for chunk := range slices.Chunk(distinct(rows), statementRows) {
-		fresh, err := insertChunk(tx, chunk, suspect)
+func insertNew(tx *gorm.DB, by *inserts, rows []*model.Event, suspect func(*model.Event) bool) (added []*model.Event, err error) {
+	for chunk := range portions(distinct(rows)) {
+		fresh, err := insertChunk(tx, by, chunk, suspect)
 		if err != nil {
 			return nil, err
 		}
@@ -112,13 +112,13 @@ func insertNew(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool
 
 // insertChunk inserts by one statement. When a key is taken after all, the database undoes that statement
 // and nothing but it; then all keys are asked for, and the rest is tried again.
-func insertChunk(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event) bool) (fresh []*model.Event, err error) {
+func insertChunk(tx *gorm.DB, by *inserts, rows []*model.Event, suspect func(*model.Event) bool) (fresh []*model.Event, err error) {
 	fresh = rows
 	for range insertTries {
 		if fresh, err = unknown(tx, fresh, suspect); err != nil || len(fresh) == 0 {
 			return nil, err
 		}
-		if err = insertEvents(tx, fresh); err == nil || !model.IsDuplicate(err) {
+		if err = insertEvents(tx, by, fresh); err == nil || !model.IsDuplicate(err) {
 			return fresh, err
 		}
 		suspect = func(*model.Event) bool { return true }

@@ -17,7 +17,7 @@ var known = &Vocabulary{custom: map[string]model.CustomField{
 	"secret": {ID: 3, Name: "secret", Kind: "text", Sealed: true},
 }}
 
-func TestDecodeRefusesAndNamesThePlace(t *testing.T) {
+func TestS49_DecodeRefusesAndNamesThePlace(t *testing.T) {
 	deep := strings.Repeat(`{"not":`, 8) + `{"field":"city","op":"filled"}` + strings.Repeat("}", 8)
 	wide := `{"all":[` + strings.TrimSuffix(strings.Repeat(`{"field":"city","op":"filled"},`, 50), ",") + `]}`
 	for _, tt := range []struct{ raw, place string }{

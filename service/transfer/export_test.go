@@ -114,7 +114,7 @@ func firstColumn(t *testing.T, content []byte, format string) (cells []string) {
 	return cells
 }
 
-func TestExport(t *testing.T) {
+func TestS53_Export(t *testing.T) {
 	h := newHouse(t)
 	run := h.upload(many(1200))
 	h.start(run.ID, StartInput{})

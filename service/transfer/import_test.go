@@ -114,7 +114,7 @@ func many(n int) string {
 }
 
 // TestDryRun says what a real run would do, and does nothing.
-func TestDryRun(t *testing.T) {
+func TestS54_DryRun(t *testing.T) {
 	h := newHouse(t)
 	run := h.upload(many(450) + "bad,1\n,2\n")
 	h.start(run.ID, StartInput{Dry: true})

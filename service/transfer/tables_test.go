@@ -79,7 +79,7 @@ func (h *town) wrong(id int64) string {
 
 // TestCustomersImport: customers come in with what is known of them; who is known already is added to; each knows
 // from where and on what ground they came.
-func TestCustomersImport(t *testing.T) {
+func TestS54_CustomersImport(t *testing.T) {
 	h := newTown(t)
 	known, err := h.people.Resolve(t.Context(), customer.Evidence{Identities: []customer.Seen{{Kind: customer.KindPhone, Value: "13800000001"}}, Source: "miniapp", Create: true, New: model.Customer{Name: "老名字"}})
 	if err != nil {

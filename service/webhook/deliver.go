@@ -50,6 +50,13 @@ var waits = []time.Duration{
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 6 * time.Hour, 8 * time.Hour,
 }
 
+// deliverPolicy leaves giving up to deliver, and to the deadline: a work that dies by itself would leave its delivery
+// pending for ever.
+var deliverPolicy = work.Policy{MaxAttempts: 1000, Timeout: 30 * time.Second, Backoff: backoff}
+
+// deliverWithin bounds how long a delivery is pending, when servers were down or died while they sent it.
+const deliverWithin = 7 * 24 * time.Hour
+
 func backoff(attempt int) time.Duration { return waits[min(attempt, len(waits))-1] }
 
 // A webhook at which nothing has succeeded for so long is suspended, but not before a delivery has been
@@ -100,10 +107,19 @@ func (s *Service) plan(tx *gorm.DB, rows []*model.WebhookDelivery) error {
 	var items []work.Item
 	for i, r := range rows {
 		if isNew[i] && r.State == StatePending {
-			items = append(items, work.Item{Kind: workDeliver, Payload: delivering{r.ID}})
+			items = append(items, s.delivery(r.ID))
 		}
 	}
 	return s.Queue.Enqueue(tx, items...)
+}
+
+func (s *Service) delivery(id int64) work.Item {
+	return work.Item{Kind: workDeliver, Payload: delivering{id}, Deadline: s.Now().Add(deliverWithin)}
+}
+
+// giveUp ends a delivery that could not be tried to its end in time.
+func (s *Service) giveUp(ctx context.Context, _ *work.Lease, p delivering) error {
+	return move(s.DB.WithContext(ctx), p.DeliveryID, StatePending, StateFailed, s.Now())
 }
 
 // deliver tries a delivery once. The receiver may get it twice, when we die between sending and writing
@@ -279,7 +295,7 @@ func (s *Service) again(tx *gorm.DB, from string, ids ...int64) error {
 			return err
 		}
 		if moved {
-			items = append(items, work.Item{Kind: workDeliver, Payload: delivering{id}})
+			items = append(items, s.delivery(id))
 		}
 	}
 	return s.Queue.Enqueue(tx, items...)

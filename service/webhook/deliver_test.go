@@ -292,3 +292,28 @@ func TestTheLogIsPruned(t *testing.T) {
 		t.Errorf("%d left, %v", len(r.deliveries()), err)
 	}
 }
+
+// TestADeliveryThatNobodyCouldSendEnds: servers were down for a week, or every one that tried died of it.
+func TestADeliveryThatNobodyCouldSendEnds(t *testing.T) {
+	r, v := newRig(t), newReceiver(t)
+	r.hook(v.URL, event.KindOrderPaid)
+	r.record(paid(1))
+	r.clock.Advance(deliverWithin - time.Second) // subscribers have no deadline: the delivery begins here
+	r.work()
+	if d := r.deliveries()[0]; d.State != StateDelivered {
+		t.Fatalf("%+v", d)
+	}
+	r.record(paid(2))
+	r.db.Exec("UPDATE webhook SET url = 'http://127.0.0.1:1/'")
+	r.work()
+	// As when attempts end without a word, more often than there are waits.
+	r.db.Exec("UPDATE work SET attempts = 900 WHERE kind = ? AND state = 'ready'", workDeliver)
+	r.clock.Advance(deliverWithin)
+	r.work()
+	if d := r.deliveries()[1]; d.State != StateFailed || d.EndedAt == nil {
+		t.Errorf("it is still %s", d.State)
+	}
+	if n := modeltest.Count[model.Work](t, r.db, "kind = ? AND state IN ('ready', 'leased')", workDeliver); n != 0 {
+		t.Errorf("%d works go on", n)
+	}
+}

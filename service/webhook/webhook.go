@@ -94,7 +94,8 @@ func New(d Deps) *Service {
 		names[i] = k.Name
 	}
 	d.Events.Subscribe("webhook", s.onFact, names...)
-	work.Handle(d.Queue, workDeliver, work.Policy{MaxAttempts: len(waits) + 1, Timeout: 30 * time.Second, Backoff: backoff}, s.deliver)
+	work.Handle(d.Queue, workDeliver, deliverPolicy, s.deliver)
+	work.HandleExpired(d.Queue, workDeliver, s.giveUp)
 	work.Handle(d.Queue, workRelease, work.Policy{}, s.release)
 	return s
 }
