@@ -94,7 +94,8 @@ type Deps struct {
 	Persons  Persons
 	Segments Members
 	Vault    *vault.Vault // for what codes follow from
-	Key      []byte       // of the codes that change, and of hashes; 32 bytes
+	IDs      model.PublicIDs
+	Key      []byte // of the codes that change, and of hashes; 32 bytes
 	Logger   *slog.Logger
 	// ApproveFrom is from how many coupons, or how much money in all, a batch or a bulk issue needs a second person.
 	ApproveFrom Size
@@ -136,6 +137,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d}
 	s.claims = model.NewGroupCommit(d.DB, commitItems, commitsAtOnce, s.issueGathered)
 	s.uses = model.NewGroupCommit(d.DB, commitItems, commitsAtOnce, s.useGathered)
+	work.Handle(d.Queue, workRun, work.Policy{Timeout: 5 * time.Minute}, s.goOn)
 	return s
 }
 

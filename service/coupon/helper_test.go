@@ -44,7 +44,7 @@ func open(t testing.TB, db *gorm.DB, c *clock.Fake) *house {
 	events := event.New(queue, c.Now, event.Options{DB: db, Zone: shanghai})
 	s := New(Deps{
 		DB: db, Events: events, Queue: queue, Now: c.Now, Zone: shanghai, Persons: everybody{}, Segments: members{db}, Vault: vaulttest.New(t),
-		Key: []byte("0123456789abcdef0123456789abcdef"), Logger: slog.New(slog.DiscardHandler),
+		IDs: must(model.NewPublicIDs([]byte("0123456789abcdef0123456789abcdef"))), Key: []byte("0123456789abcdef0123456789abcdef"), Logger: slog.New(slog.DiscardHandler),
 	})
 	return &house{Service: s, t: t, db: db, clock: c, queue: queue}
 }
@@ -167,5 +167,43 @@ func (h *house) wantFacts(want ...string) {
 	h.t.Helper()
 	if got := h.facts(); !slices.Equal(got, want) {
 		h.t.Errorf("facts %v, want %v", got, want)
+	}
+}
+
+// reconciles fails the test when anything does not come to zero.
+func (h *house) reconciles() {
+	h.t.Helper()
+	b, err := h.ReconcileNow(context.Background())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if b.Wrong != 0 {
+		h.t.Errorf("%d findings: %s", b.Wrong, b.Findings)
+	}
+}
+
+// work does the queued works of this package until none is left.
+func (h *house) work() {
+	h.t.Helper()
+	for {
+		var rows []model.Work
+		if err := h.db.Where("kind = ? AND state = 'ready'", workRun).Find(&rows).Error; err != nil {
+			h.t.Fatal(err)
+		}
+		if len(rows) == 0 {
+			return
+		}
+		for _, w := range rows {
+			var p runRef
+			if err := json.Unmarshal([]byte(w.Payload), &p); err != nil {
+				h.t.Fatal(err)
+			}
+			if err := h.goOn(context.Background(), nil, p); err != nil {
+				h.t.Fatal(err)
+			}
+			if err := h.db.Model(&w).Update("state", "done").Error; err != nil {
+				h.t.Fatal(err)
+			}
+		}
 	}
 }

@@ -91,7 +91,7 @@ func (s *Service) rollBackTx(tx *gorm.DB, in RollBackInput) (off model.Fen, err 
 	if err != nil {
 		return 0, err
 	}
-	r := &rollingBack{s: s, tx: tx, in: in, use: u, bill: &bill, whole: whole, moved: newMoves(tx, s.Now())}
+	r := &rollingBack{s: s, tx: tx, in: in, use: u, bill: &bill, whole: whole, moved: newMoves(tx, s.Now()), expired: map[int64]int{}}
 	return r.run()
 }
 
@@ -143,6 +143,8 @@ type rollingBack struct {
 	bill  *Bill
 	whole bool
 	moved *moves
+	// expired counts by batch those that were given back too late.
+	expired map[int64]int
 }
 
 func (r *rollingBack) run() (off model.Fen, err error) {
@@ -193,6 +195,11 @@ func (r *rollingBack) run() (off model.Fen, err error) {
 	if err := budgets.write(r.tx); err != nil {
 		return 0, err
 	}
+	for _, id := range sortedKeys(r.expired) {
+		if err := addEnded(r.tx, id, "expired", r.expired[id]); err != nil {
+			return 0, err
+		}
+	}
 	_, err = r.s.Events.RecordEach(r.tx, facts...)
 	return off, err
 }
@@ -237,6 +244,7 @@ func (r *rollingBack) move(h *held, p *model.CouponUsePart, back model.Fen, b *b
 		h.State = Usable
 		if !r.moved.now.Before(h.ValidUntil) {
 			h.State = Expired
+			r.expired[h.BatchID]++
 		}
 	}
 	b.give(p.BatchID, p.BudgetDay, times, back)

@@ -74,7 +74,7 @@ func insertBatch(tx *gorm.DB, b *model.CouponBatch) error {
 
 // updateBatch writes a batch that is locked, with what its counters and budgets repeat of it.
 func updateBatch(tx *gorm.DB, b *model.CouponBatch) error {
-	if err := tx.Model(b).Select("*").Omit("id", "created_at").Updates(b).Error; err != nil {
+	if err := tx.Model(b).Select("*").Omit("id", "created_at").UpdateColumns(b).Error; err != nil {
 		return fmt.Errorf("update coupon batch %d: %w", b.ID, err)
 	}
 	err := tx.Model(&model.CouponCount{}).Where("batch_id = ?", b.ID).

@@ -91,3 +91,10 @@ func (t Terms) worth() model.Fen {
 	}
 	return w
 }
+
+// faceOf is the face value of stored terms; 0: it is not stored value.
+func faceOf(terms string) int64 {
+	var t Terms
+	_ = json.Unmarshal([]byte(terms), &t) // written by us
+	return int64(t.FaceFen)
+}

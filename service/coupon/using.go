@@ -14,7 +14,7 @@ import (
 
 // useGathered decides about requests in the order in which they came, and writes what is granted.
 func (s *Service) useGathered(tx *gorm.DB, items []useItem) ([]used, error) {
-	g := &using{s: s, tx: tx, now: s.Now(), moved: newMoves(tx, s.Now())}
+	g := &using{s: s, tx: tx, now: s.Now(), moved: newMoves(tx, s.Now()), expired: map[int64]int{}}
 	g.day, _ = s.day(g.now)
 	all := make([]useAsking, len(items))
 	for i := range items {
@@ -57,6 +57,7 @@ type using struct {
 	orders  map[hash]bool // that have coupons
 	budgets *budgets
 	moved   *moves
+	expired map[int64]int // of coupons given back, by batch
 	granted []*useAsking
 }
 
@@ -295,6 +296,7 @@ func (g *using) giveBack(h *held, p *model.CouponUsePart) {
 	h.State = Usable
 	if !g.now.Before(h.ValidUntil) {
 		h.State = Expired
+		g.expired[h.BatchID]++
 	}
 	g.budgets.give(p.BatchID, p.BudgetDay, 1, p.OffFen)
 }
@@ -325,6 +327,11 @@ func (g *using) write() error {
 	}
 	if err := g.budgets.write(g.tx); err != nil {
 		return err
+	}
+	for _, id := range sortedKeys(g.expired) {
+		if err := addEnded(g.tx, id, "expired", g.expired[id]); err != nil {
+			return err
+		}
 	}
 	if err := insertRequests(g.tx, requests); err != nil {
 		return err
