@@ -34,6 +34,7 @@ import (
 	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
+	"zhiyin/service/coupon"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
@@ -95,6 +96,7 @@ type parts struct {
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
 	webhooks    *webhook.Service
+	coupons     *coupon.Service
 	autotags    *autotag.Service
 	acquisition *acquisition.Service
 	groups      *group.Service
@@ -298,6 +300,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 	if err := p.trade(); err != nil {
 		return err
 	}
+	if err := p.offers(); err != nil {
+		return err
+	}
 	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
@@ -393,6 +398,9 @@ func (p *parts) jobs() job.Deps {
 		DeliveryFold:       p.outreach.Fold,
 		DeliveryVerify:     p.outreach.Verify,
 		DeliveryPrune:      p.outreach.Prune,
+		CouponTick:         p.coupons.Tick,
+		CouponReconcile:    p.coupons.Reconcile,
+		CouponPrune:        p.coupons.PruneRequests,
 	}
 }
 
@@ -411,12 +419,12 @@ func (p *parts) faces(context.Context) error {
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
 			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Loyalty: p.loyalty, Transfers: p.transfers, Acquisition: p.acquisition, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
-			Webhooks: p.webhooks, Outreach: p.outreach, Secure: secure,
+			Webhooks: p.webhooks, Outreach: p.outreach, Coupons: p.coupons, Secure: secure,
 		},
 		Door:     &console.Door{Staff: p.staff, Secure: secure},
-		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events},
+		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events, Coupons: p.coupons},
 		OpenDoor: &open.Door{Keys: p.apiKeys},
-		MiniApp:  &miniapp.Handlers{IDs: p.ids, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty},
+		MiniApp:  &miniapp.Handlers{IDs: p.ids, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty, Coupons: p.coupons},
 		MiniAppDoor: &miniapp.Door{
 			Visits: p.visits, Agreed: p.privacy,
 			Limits: p.limits("rate:", miniapp.Rates, miniapp.ErrTooOften),

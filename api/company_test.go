@@ -111,6 +111,15 @@ const (
 	doubtID // a delivery in doubt, to the customer of sales
 	laneID
 	pauseID
+	couponBatchID // active
+	draftBatchID
+	waitingBatchID // submitted by somebody else
+	couponID
+	heldCouponID // in review
+	codesRunID
+	spareCouponID
+	newDraftID
+	balanceID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -166,6 +175,7 @@ func (c *company) found() {
 	rows = append(rows, things()...)
 	rows = append(rows, segments()...)
 	rows = append(rows, deliveries()...)
+	rows = append(rows, offers(c.t)...)
 	tx := c.db.Begin()
 	modeltest.Create(c.t, tx, rows...)
 	if _, err := c.events.Record(tx, facts()...); err != nil {

@@ -35,6 +35,7 @@ import (
 	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
+	"zhiyin/service/coupon"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/group"
@@ -137,6 +138,10 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		DB: r.db, Events: r.events, Queue: queue, Now: now, Vault: vaulttest.New(t), IDs: r.ids,
 		Public: func(payload string) map[string]any { return console.PublicPayload(r.ids, payload) },
 	})
+	offers := coupon.New(coupon.Deps{
+		DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Persons: customers, Segments: segment.Membership{DB: r.db}, Vault: vaulttest.New(t),
+		IDs: r.ids, Key: key, Logger: log,
+	})
 	scheduler := must(job.New(r.db, queue, now, zone, log, nil))(t)
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
@@ -149,14 +154,14 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
-			Profiles: r.profiles, Privacy: r.privacy,
+			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 			Outreach: ledger,
 		},
-		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events},
+		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events, Coupons: offers},
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
-		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club},
+		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers},
 		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
 		Sidebar: &sidebar.Handlers{
 			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",
@@ -249,6 +254,7 @@ func (q request) dress(req *http.Request) {
 	if q.token != "" {
 		req.Header.Set("Authorization", "Bearer "+q.token)
 	}
+	req.Header.Set("Idempotency-Key", rand.Text()) // where a route wants one; a test that repeats gives its own
 	for name, values := range q.header {
 		req.Header[name] = values
 	}

@@ -123,6 +123,13 @@ var miniCalls = map[string]struct {
 	"GET /club/rewards":                   {nil, 200},
 	"GET /club/redemptions":               {nil, 200},
 	"POST /club/rewards/{id}/redemptions": {map[string]any{"request_id": "request-1"}, 404},
+	"GET /coupon-offers":                  {nil, 200},
+	"POST /coupon-offers/{id}/claim":      {map[string]any{"device": "d"}, 404},
+	"POST /coupon-codes":                  {map[string]any{"code": "ABCD-EFGH"}, 404},
+	"GET /coupons":                        {nil, 200},
+	"GET /coupons/{id}":                   {nil, 404},
+	"GET /coupons/{id}/pass":              {nil, 404},
+	"POST /coupons/qualify":               {map[string]any{"lines": []any{map[string]any{"product": "A", "quantity": 1}}}, 200},
 	"POST /events":                        {map[string]any{"events": []any{map[string]any{"id": "1", "name": "page.viewed", "properties": map[string]any{"page": "home"}}}}, 200},
 }
 

@@ -68,6 +68,9 @@ type Deps struct {
 	DeliveryVerify     func(ctx context.Context) error
 	DeliveryPrune      func(ctx context.Context) error
 	KeysReseal         func(ctx context.Context) error
+	CouponTick         func(ctx context.Context) error
+	CouponReconcile    func(ctx context.Context) error
+	CouponPrune        func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -181,6 +184,15 @@ func All(d Deps) []Job {
 		}, {
 			Name: "delivery.prune", Schedule: "57 4 * * *", Max: time.Hour, Run: d.DeliveryPrune,
 			Zh: "清理过了保留期的触达记录", En: "deletes deliveries that are older than they are kept",
+		}, {
+			Name: "coupon.tick", Schedule: "@every 30s", Max: 10 * time.Minute, Run: d.CouponTick,
+			Zh: "释放超时预占的券、处理到期的券、提醒即将到期", En: "ends reservations and coupons whose time is over, and tells of those about to expire",
+		}, {
+			Name: "coupon.reconcile", Schedule: "27 3 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.CouponReconcile,
+			Zh: "核对券的流水、数量与预算", En: "holds coupons, counters and budgets against the ledger",
+		}, {
+			Name: "coupon.prune", Schedule: "37 * * * *", Max: 30 * time.Minute, Run: d.CouponPrune,
+			Zh: "清理过期的幂等键和兑换码错误记录", En: "forgets old keys of requests, and wrong codes that count no more",
 		}, {
 			Name: "visit.prune", Schedule: "27 * * * *", Max: 10 * time.Minute, Run: d.VisitPrune,
 			Zh: "清理小程序的过期登录", En: "deletes visits of the mini-program that have ended",

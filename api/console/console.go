@@ -13,6 +13,7 @@ import (
 	"zhiyin/service/apikey"
 	"zhiyin/service/autotag"
 	"zhiyin/service/catalog"
+	"zhiyin/service/coupon"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/group"
@@ -55,6 +56,7 @@ type Handlers struct {
 	APIKeys     *apikey.Service
 	Webhooks    *webhook.Service
 	Outreach    *outreach.Service
+	Coupons     *coupon.Service
 	Secure      bool // the public address is https
 }
 

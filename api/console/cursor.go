@@ -68,6 +68,11 @@ const (
 	listFinding        = "finding"
 	listNote           = "note"
 	listPrivacyRequest = "privacy_request"
+	listCouponBatch    = "coupon_batch"
+	listCoupon         = "coupon"
+	listCouponEntry    = "coupon_entry"
+	listCouponRun      = "coupon_run"
+	listCouponBalance  = "coupon_balance"
 )
 
 // seal makes the cursor of a place in a list; the zero place is the end and has none.

@@ -217,6 +217,7 @@ var payloadKinds = map[string]model.Kind{
 	"added": model.KindTag, "removed": model.KindTag,
 	"order_id": model.KindOrder, "refund_id": model.KindRefund, "product_ids": model.KindProduct,
 	"note_id": model.KindNote, "delivery_id": model.KindDelivery,
+	"coupon_id": model.KindCoupon, "batch_id": model.KindCouponBatch, "use_id": model.KindCouponUse,
 }
 
 func (h *Handlers) publicPayload(raw string) map[string]any { return PublicPayload(h.IDs, raw) }

@@ -26,15 +26,18 @@ var ErrTooOften = fault.New(fault.TooMany, "visit.too_often", "操作太频繁�
 
 // Rates says how often the routes may be called.
 var Rates = map[string]rate.Rate{
-	"":                                     {Caller: 240, Address: 3000},
-	"POST /api/miniapp/sign-in":            {Address: 300},
-	"POST /api/miniapp/wecom/sign-in":      {Address: 120},
-	"POST /api/miniapp/events":             {Caller: 60, Address: 3000},
-	"POST /api/miniapp/me/phone":           {Caller: 6, Address: 120},
-	"PUT /api/miniapp/me/profile":          {Caller: 20, Address: 600},
-	"PUT /api/miniapp/consents/{purpose}":  {Caller: 30, Address: 600},
-	"POST /api/miniapp/me/requests":        {Caller: 6, Address: 120},
-	"DELETE /api/miniapp/me/requests/{id}": {Caller: 12, Address: 240},
+	"":                                {Caller: 240, Address: 3000},
+	"POST /api/miniapp/sign-in":       {Address: 300},
+	"POST /api/miniapp/wecom/sign-in": {Address: 120},
+	"POST /api/miniapp/events":        {Caller: 60, Address: 3000},
+	"POST /api/miniapp/coupon-offers/{id}/claim": {Caller: 30, Address: 3000},
+	"POST /api/miniapp/coupon-codes":             {Caller: 12, Address: 600},
+	"GET /api/miniapp/coupons/{id}/pass":         {Caller: 30, Address: 3000},
+	"POST /api/miniapp/me/phone":                 {Caller: 6, Address: 120},
+	"PUT /api/miniapp/me/profile":                {Caller: 20, Address: 600},
+	"PUT /api/miniapp/consents/{purpose}":        {Caller: 30, Address: 600},
+	"POST /api/miniapp/me/requests":              {Caller: 6, Address: 120},
+	"DELETE /api/miniapp/me/requests/{id}":       {Caller: 12, Address: 240},
 }
 
 // Who may call a route, as its line in the table of routes says.

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"zhiyin/model"
+	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/privacy"
@@ -21,6 +22,7 @@ type Handlers struct {
 	Privacy  *privacy.Service
 	Events   *event.Log
 	Loyalty  *loyalty.Service
+	Coupons  *coupon.Service
 }
 
 // None is the answer that holds nothing but its status.

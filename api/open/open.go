@@ -6,6 +6,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/apikey"
 	"zhiyin/service/catalog"
+	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
 )
@@ -15,6 +16,7 @@ type Handlers struct {
 	IDs     model.PublicIDs
 	Catalog *catalog.Service
 	Events  *event.Log
+	Coupons *coupon.Service
 }
 
 // Outcome says what became of one entry.

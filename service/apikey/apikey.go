@@ -37,15 +37,18 @@ type Permission struct {
 
 // The names of permissions.
 const (
-	MayWriteProducts = "product.write"
-	MayWriteOrders   = "order.write"
-	MayReadOrders    = "order.read"
-	MayFindCustomers = "customer.read"
-	MayReadProfile   = "customer.profile"
-	MayReadTags      = "customer.tags"
-	MayReadTrade     = "customer.trade"
-	MayReadLifecycle = "customer.lifecycle"
-	MayRecordEvents  = "event.write"
+	MayWriteProducts   = "product.write"
+	MayWriteOrders     = "order.write"
+	MayReadOrders      = "order.read"
+	MayFindCustomers   = "customer.read"
+	MayReadProfile     = "customer.profile"
+	MayReadTags        = "customer.tags"
+	MayReadTrade       = "customer.trade"
+	MayReadLifecycle   = "customer.lifecycle"
+	MayRecordEvents    = "event.write"
+	MayValidateCoupons = "coupon.validate"
+	MayRedeemCoupons   = "coupon.redeem"
+	MayRefundCoupons   = "coupon.refund"
 )
 
 // The bounds of what may be set.
@@ -74,6 +77,9 @@ var permissions = []Permission{
 	{MayReadTrade, "查询结果含成交汇总", "and see what they bought in all"},
 	{MayReadLifecycle, "查询结果含生命周期阶段和价值", "and see their stage and value"},
 	{MayRecordEvents, "写入客户事件", "record events of customers"},
+	{MayValidateCoupons, "查询客户的券可省多少", "ask what coupons of customers would save"},
+	{MayRedeemCoupons, "预占与核销券", "reserve and redeem coupons"},
+	{MayRefundCoupons, "退款时退券", "take coupons back when orders are refunded"},
 }
 
 // Permissions lists what keys may be allowed.

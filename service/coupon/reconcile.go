@@ -74,16 +74,20 @@ func (s *Service) ReconcileNow(ctx context.Context) (*model.CouponBalance, error
 			break
 		}
 	}
-	last, err := lastCoupon(db)
-	if err != nil {
-		return nil, err
-	}
-	for from := int64(0); from < last; from += reconcilePage {
-		coupons, entries, list, err := wrongCoupons(db, from, from+reconcilePage)
+	for from := int64(0); ; {
+		to, err := couponsAfter(db, from, reconcilePage)
+		if err != nil {
+			return nil, err
+		}
+		if to == 0 {
+			break
+		}
+		coupons, entries, list, err := wrongCoupons(db, from, to)
 		row.Coupons, row.Entries = row.Coupons+coupons, row.Entries+entries
 		if err := note(list, err); err != nil {
 			return nil, err
 		}
+		from = to
 	}
 	if len(found) > 0 {
 		row.Findings = asJSON(found)

@@ -34,11 +34,13 @@ func batchIDsAfter(tx *gorm.DB, after int64, limit int) (ids []int64, err error)
 	return ids, nil
 }
 
-func lastCoupon(tx *gorm.DB) (id int64, err error) {
-	if err := tx.Model(&model.Coupon{}).Select("COALESCE(MAX(id), 0)").Scan(&id).Error; err != nil {
-		return 0, fmt.Errorf("find the last coupon: %w", err)
+// couponsAfter is the last row id of the next coupons above one; 0: there are none.
+func couponsAfter(tx *gorm.DB, after int64, n int) (last int64, err error) {
+	next := tx.Session(&gorm.Session{NewDB: true}).Model(&model.Coupon{}).Select("id").Where("id > ?", after).Order("id").Limit(n)
+	if err := tx.Table("(?) AS next", next).Select("COALESCE(MAX(id), 0)").Scan(&last).Error; err != nil {
+		return 0, fmt.Errorf("find the next coupons: %w", err)
 	}
-	return id, nil
+	return last, nil
 }
 
 // wrongCounts holds a batch's counters against its coupons and the ledger.

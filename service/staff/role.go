@@ -35,7 +35,7 @@ var (
 		"customer.read", "tag.read", "segment.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
 		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
 		"lifecycle.read", "loyalty.read", "import.read", "export.read",
-		"merge.read",
+		"merge.read", "coupon.read",
 		"event.read",
 		"field.read", "quality.read", "privacy.read",
 		"delivery.read",
@@ -43,7 +43,7 @@ var (
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
 		"tag.batch", "tag_rule.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write",
-		"merge.write",
+		"merge.write", "coupon.write", "coupon.issue", "coupon.approve",
 		"event.write",
 		"field.write", "customer.sensitive", "customer.reveal",
 		"delivery.write",

@@ -99,7 +99,8 @@ func TestRolesTable(t *testing.T) {
 	want := strings.Fields(`customer.read customer.write tag.read tag.write segment.read segment.write channel_code.read channel_code.write welcome.write
 		group.read sync.read sync.run work.read work.replay inbox.read inbox.content cron.read cron.run account.read account.write
 		staff.read staff.write task.read task.write lifecycle.read lifecycle.write import.read import.write export.read export.write tag.batch tag_rule.read tag_rule.write merge.read merge.write event.read event.write field.read field.write quality.read privacy.read privacy.write customer.sensitive customer.reveal
-		product.read order.read api_key.read api_key.write webhook.read webhook.write loyalty.read loyalty.write points.adjust`)
+		product.read order.read api_key.read api_key.write webhook.read webhook.write loyalty.read loyalty.write points.adjust
+		coupon.read coupon.write coupon.issue coupon.approve`)
 	slices.Sort(want)
 	got := Permissions()
 	slices.Sort(got)

@@ -59,6 +59,11 @@ var kinds = []Kind{
 	{event.KindOrderCompleted, "订单完成", "an order was completed"},
 	{event.KindOrderCancelled, "订单取消", "an order was cancelled"},
 	{event.KindOrderRefunded, "退款", "money of an order went back"},
+	{event.KindCouponIssued, "领券", "a customer got a coupon"},
+	{event.KindCouponRedeemed, "用券", "a coupon was used"},
+	{event.KindCouponRolledBack, "退券", "a coupon was taken back from an order"},
+	{event.KindCouponExpired, "券过期", "a coupon expired"},
+	{event.KindCouponVoided, "券作废", "a coupon was voided"},
 }
 
 // Kinds lists what a webhook may be told.
