@@ -246,7 +246,7 @@ func TestS17_IdentityFollowsFromTheTokenAlone(t *testing.T) {
 	}
 }
 
-func TestV7_S25_MiniAppRefusesUnknownFields(t *testing.T) {
+func TestV7_S20_S25_MiniAppRefusesUnknownFields(t *testing.T) {
 	m := newMini(t)
 	token := m.customer("c1")
 	m.agree(token, privacy.Profile, privacy.Phone, privacy.Behaviour)
@@ -254,7 +254,7 @@ func TestV7_S25_MiniAppRefusesUnknownFields(t *testing.T) {
 		if body == nil {
 			return
 		}
-		for _, key := range []string{"corp_id", "owner", "role", "points", "status", "id", "created_at", "minor", "__proto__"} {
+		for _, key := range []string{"corp_id", "owner", "role", "points", "price", "discount", "status", "id", "created_at", "minor", "encryptedData", "iv", "session_key", "__proto__"} {
 			with := map[string]any{key: 1}
 			for k, v := range body {
 				with[k] = v

@@ -183,6 +183,18 @@ func comparing(op string, v []segment.Value) (func(int64) bool, bool) {
 	return nil, false
 }
 
+// foreseen tells what a comparison says of a number from 0 to most, if that does not depend on which it is: how many
+// rows somebody has is known without looking at them.
+func foreseen(op string, fits func(int64) bool, most int) (answer, sure bool) {
+	switch {
+	case op == "at_most" && fits(int64(most)):
+		return true, true
+	case op == "at_least" && !fits(int64(most)):
+		return false, true
+	}
+	return false, false
+}
+
 // stretch is a window in ms: from lo up to, not including, hi. No time is outside when there is no window; what is not
 // known is inside of none.
 type stretch struct{ lo, hi int64 }

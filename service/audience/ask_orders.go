@@ -28,10 +28,15 @@ func (q *question) spent(c *segment.Condition, op string) (test, bool) {
 		}
 		amounts = append(amounts, of)
 	}
-	in, add := q.stretch(c.Window), orderSums[c.Field]
+	in, add, counted := q.stretch(c.Window), orderSums[c.Field], c.Field == "order.count"
 	return test{dear: ofRows, only: &q.orders.some, otherwise: fits(0), each: func(ord uint32) bool {
 		var so int64
 		list := q.orders.of(ord)
+		if counted {
+			if answer, sure := foreseen(op, fits, len(list)); sure {
+				return answer
+			}
+		}
 		for i := range list {
 			if o := &list[i]; in.holds(o.paidAt.ms()) && allFit(amounts, int64(o.paid)) {
 				so = add(so, o)

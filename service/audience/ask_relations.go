@@ -38,7 +38,15 @@ func (q *question) followed(c *segment.Condition, op string) (test, bool) {
 	if !ok || op == "filled" {
 		return test{}, false
 	}
-	return test{dear: ofRows, only: &q.relations.some, otherwise: fits(0), each: func(ord uint32) bool { return fits(count(ord)) }}, !q.large
+	if c.Window == nil && len(filters) == 0 {
+		count = func(ord uint32) int64 { return int64(len(q.relations.of(ord))) }
+	}
+	return test{dear: ofRows, only: &q.relations.some, otherwise: fits(0), each: func(ord uint32) bool {
+		if answer, sure := foreseen(op, fits, len(q.relations.of(ord))); sure {
+			return answer
+		}
+		return fits(count(ord))
+	}}, !q.large
 }
 
 func every(filters []func(*relationRow) bool, r *relationRow) bool {
