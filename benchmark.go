@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"zhiyin/bench"
 	"zhiyin/bench/seed"
+	"zhiyin/config"
 )
 
 func benchCommand() *cli.Command {
@@ -60,6 +62,7 @@ func benchCommand() *cli.Command {
 			},
 			seedCommand(),
 			benchSegmentCommand(),
+			benchPagesCommand(),
 		},
 	}
 }
@@ -95,6 +98,41 @@ func benchSegmentCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+func benchPagesCommand() *cli.Command {
+	return &cli.Command{
+		Name: "pages", Usage: "how long the sidebar's customer card and the list of customers take",
+		Description: "With --dsn on a database that bench seed has filled; without it on one of its own, which is filled first.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "dsn", Usage: "`DSN` of the database, as in the configuration"},
+			&cli.IntFlag{Name: "customers", Value: 1_000_000, Usage: "to fill it with; the others follow"},
+			&cli.IntFlag{Name: "looks", Value: 500, Usage: "at each page"},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			if dsn := c.String("dsn"); dsn != "" {
+				return measurePages(ctx, dsn, c.Int("looks"), os.Stdout)
+			}
+			return onScratch(ctx, func(d *bench.Database) error {
+				if err := seed.Run(ctx, seed.Options{DSN: d.DSN, Customers: c.Int("customers")}, os.Stdout); err != nil {
+					return err
+				}
+				return measurePages(ctx, d.DSN, c.Int("looks"), os.Stdout)
+			})
+		},
+	}
+}
+
+// measurePages puts a server together over the database, and asks it without a network.
+func measurePages(ctx context.Context, dsn string, looks int, out io.Writer) (err error) {
+	cfg := config.Default()
+	cfg.Database.DSN, cfg.SecretKey, cfg.Log.Level = dsn, config.SampleSecretKey, "error"
+	p, err := assemble(ctx, cfg, newLogger(cfg))
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if err != nil {
+		return err
+	}
+	return bench.Pages(ctx, bench.PagesOptions{DB: p.db, Handler: p.server.Handler(), IDs: p.ids, Looks: looks}, out)
 }
 
 func seedCommand() *cli.Command {

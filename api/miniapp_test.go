@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -280,6 +281,67 @@ func TestS21_NobodyReachesAnothersThings(t *testing.T) {
 	if rec := m.call("DELETE", "/me/requests/"+id, mine, nil); rec.Code != 204 {
 		t.Errorf("one's own: %d %s", rec.Code, rec.Body)
 	}
+}
+
+// TestS21_S63_OneCustomersCallsTouchNobodyElse makes every call there is as one customer: no answer holds
+// anything of another one, and no row of another one changes.
+func TestS21_S63_OneCustomersCallsTouchNobodyElse(t *testing.T) {
+	m := newMini(t)
+	mine, other := m.customer("c1"), m.customer("c2")
+	for _, token := range []string{mine, other} {
+		m.agree(token, privacy.Profile, privacy.Phone, privacy.Behaviour)
+	}
+	if rec := m.call("PUT", "/me/profile", other, map[string]any{"nickname": "OtherCanary", "city": "OtherCanary"}); rec.Code != 200 {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	rec := m.call("POST", "/me/requests", other, map[string]any{"kind": "erase"})
+	wish := decode[struct{ ID string }](t, rec.Body.Bytes()).ID
+	var identity model.Identity
+	if err := m.db.Take(&identity, "kind = 'openid' AND value = 'oc2'").Error; err != nil {
+		t.Fatal(err)
+	}
+	before := m.rowsOf(identity.CustomerID)
+	foreign := []string{"OtherCanary", wish, "王小明", "李小红", "赵小刚", m.ids.Of(model.KindCustomer, identity.CustomerID), m.ids.Of(model.KindCustomer, ownCustomer)}
+	m.eachMini(func(r Route, name, path string, body map[string]any, _ int) {
+		if name == "POST /sign-out" {
+			return
+		}
+		var rec *httptest.ResponseRecorder
+		if path = strings.Replace(path, m.ids.Of(model.KindPrivacyRequest, wishID), wish, 1); body == nil {
+			rec = m.patient(r.Method, path, mine, nil)
+		} else {
+			rec = m.patient(r.Method, path, mine, body)
+		}
+		for _, f := range foreign {
+			if strings.Contains(rec.Body.String(), f) {
+				t.Errorf("%s holds %s: %s", name, f, head(rec.Body.String()))
+			}
+		}
+	})
+	if m.rowsOf(identity.CustomerID) != before {
+		t.Error("rows of another customer have changed")
+	}
+}
+
+// rowsOf is every row about a customer.
+func (m mini) rowsOf(customerID int64) string {
+	m.t.Helper()
+	var all strings.Builder
+	for _, row := range model.Rows() {
+		column := "id"
+		if _, isCustomer := row.(*model.Customer); !isCustomer {
+			if _, about := reflect.TypeOf(row).Elem().FieldByName("CustomerID"); !about {
+				continue
+			}
+			column = "customer_id"
+		}
+		rows := reflect.New(reflect.SliceOf(reflect.TypeOf(row)))
+		if err := m.db.Where(column+" = ?", customerID).Order("1").Find(rows.Interface()).Error; err != nil {
+			m.t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%T %s\n", row, jsonOf(rows.Interface()))
+	}
+	return all.String()
 }
 
 func TestS29_StrangersBodiesAreRefused(t *testing.T) {
