@@ -16,6 +16,7 @@ import (
 	"zhiyin/api/sidebar"
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/event"
 	"zhiyin/service/staff"
 	"zhiyin/wecom"
 )
@@ -277,6 +278,32 @@ func TestTheCardTellsWhatOneNeeds(t *testing.T) {
 	some := decode[struct{ Sections map[string]any }](t, b.call("GET", path+"?section=tags,notes", nil).Body.Bytes())
 	if len(some.Sections) != 2 || some.Sections["tags"] == nil || some.Sections["notes"] == nil {
 		t.Errorf("asked for two: %v", some.Sections)
+	}
+}
+
+// TestWhatIsDoneInTheSidebarSaysSo: a change tells where it was made.
+func TestWhatIsDoneInTheSidebarSaysSo(t *testing.T) {
+	c := newCompany(t)
+	b := c.browser().enter("sales-1")
+	path := "/customers/" + c.ids.Of(model.KindCustomer, ownCustomer)
+	problemOf(t, "a section that there is not", b.call("GET", path+"?section=secrets", nil), 422, "invalid")
+	for _, rec := range []*httptest.ResponseRecorder{
+		b.call("PUT", path+"/profile", map[string]any{"city": "杭州"}), b.call("POST", path+"/notes", map[string]any{"body": "喜欢茶"}),
+	} {
+		if rec.Code >= 300 {
+			t.Fatalf("%d %s", rec.Code, rec.Body)
+		}
+	}
+	for _, kind := range []string{event.KindProfileChanged, event.KindNoted} {
+		if n := modeltest.Count[model.Event](t, c.db, "kind = ? AND source = 'sidebar' AND staff_id = ?", kind, salesID); n != 1 {
+			t.Errorf("%s: %d facts say so", kind, n)
+		}
+	}
+	got := decode[struct {
+		Items []struct{ City string }
+	}](t, c.do(request{method: "GET", path: "/api/console/customers", token: c.tokens["sales"]}).Body.Bytes())
+	if len(got.Items) != 1 || got.Items[0].City != "杭州" {
+		t.Errorf("the list of customers: %+v", got)
 	}
 }
 

@@ -172,7 +172,7 @@ type Event struct {
 	ID         string         `json:"id"`
 	Kind       string         `json:"kind" doc:"customer.added, customer.left, group.joined, …"`
 	StaffID    string         `json:"staff_id,omitempty"`
-	Source     string         `json:"source" doc:"callback, sync, console"`
+	Source     string         `json:"source" doc:"callback, sync, console, sidebar …"`
 	OccurredAt time.Time      `json:"occurred_at"`
 	RecordedAt time.Time      `json:"recorded_at"`
 	Payload    map[string]any `json:"payload" doc:"what the fact says; ids are public ids"`

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"zhiyin/model"
-	"zhiyin/service/event"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 )
@@ -139,7 +138,7 @@ func (h *Handlers) UpdateProfile(ctx context.Context, in *UpdateProfileInput) (*
 	}
 	b := in.Body
 	return &None{}, h.Profiles.Edit(ctx, id, profile.Edit{Name: b.Name, Gender: b.Gender, City: b.City, Birthday: b.Birthday, Answers: b.Fields},
-		profile.By{Source: event.SourceConsole, StaffID: ViewerOf(ctx).StaffID})
+		profile.By{Source: ViewerOf(ctx).Face, StaffID: ViewerOf(ctx).StaffID})
 }
 
 // SetContactInput is what a customer has told a staff member.

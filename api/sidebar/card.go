@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"zhiyin/api/console"
+	"zhiyin/api/problem"
 	"zhiyin/model"
 	"zhiyin/service/customer"
 	"zhiyin/service/staff"
@@ -67,6 +68,10 @@ func (Sections) Schema(r huma.Registry) *huma.Schema {
 // GetCard gives the card of a customer that the viewer may see.
 func (h *Handlers) GetCard(ctx context.Context, in *CardInput) (*One[Card], error) {
 	viewer := console.ViewerOf(ctx)
+	chosen, err := choose(sections, viewer, in.Sections)
+	if err != nil {
+		return nil, err
+	}
 	id, err := h.customerOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -76,15 +81,27 @@ func (h *Handlers) GetCard(ctx context.Context, in *CardInput) (*One[Card], erro
 		return nil, err
 	}
 	card := Card{h.IDs.Of(model.KindCustomer, d.ID), Sections{}}
-	for _, s := range sections {
-		if len(in.Sections) > 0 && !slices.Contains(in.Sections, s.name) || !viewer.May(s.permission) {
-			continue
-		}
+	for _, s := range chosen {
 		if card.Sections[s.name], err = s.read(h, ctx, &subject{viewer, d}); err != nil {
 			return nil, fmt.Errorf("section %s: %w", s.name, err)
 		}
 	}
 	return one(card), nil
+}
+
+// choose gives the sections of these names (none: all) that the viewer may see, or fails when a name is none.
+func choose(all []section, v *staff.Viewer, names []string) (out []section, err error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(s section) bool { return s.name == name }) {
+			return nil, problem.ErrInvalid.With("query.section", "没有这个部分 / there is no such section")
+		}
+	}
+	for _, s := range all {
+		if (len(names) == 0 || slices.Contains(names, s.name)) && v.May(s.permission) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
 }
 
 // maxExternalUserID is how long the platform's ids of customers are at most, in bytes.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 
 	"gorm.io/gorm"
@@ -35,7 +36,7 @@ func (s *Service) AddNote(ctx context.Context, v *staff.Viewer, customerID int64
 			return err
 		}
 		_, err := s.Events.Record(tx, event.Noted{
-			CustomerID: customerID, StaffID: v.StaffID, NoteID: row.ID, Source: event.SourceConsole, At: row.CreatedAt,
+			CustomerID: customerID, StaffID: v.StaffID, NoteID: row.ID, Source: cmp.Or(v.Face, event.SourceConsole), At: row.CreatedAt,
 		})
 		return err
 	})
