@@ -32,6 +32,9 @@ type Options struct {
 	StatementTimeout time.Duration
 	// Now gives the created_at and updated_at of rows; nil means the system clock.
 	Now func() time.Time
+	// Volatile has SQLite not wait for the disk, for tests: a killed process loses nothing, a machine that
+	// loses its power may.
+	Volatile bool
 }
 
 // Open opens the database and checks that it answers. It changes no schema: see [Migrate].
@@ -95,7 +98,11 @@ func openSQLite(path string, o Options) (*sql.DB, error) {
 		}
 	}
 	q := url.Values{}
-	for _, p := range []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(0)", "temp_store(MEMORY)"} {
+	synchronous := "FULL"
+	if o.Volatile {
+		synchronous = "OFF"
+	}
+	for _, p := range []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(0)", "temp_store(MEMORY)"} {
 		q.Add("_pragma", p)
 	}
 	q.Set("_txlock", "immediate") // a transaction that begins reading and then writes could not be retried in place

@@ -23,7 +23,7 @@ func DB(t testing.TB) *gorm.DB {
 func Open(t testing.TB, dsn string) *gorm.DB {
 	t.Helper()
 	// The race detector on a busy machine is slow, so statements may take longer here.
-	db, err := model.Open(context.Background(), model.Options{DSN: dsn, StatementTimeout: 30 * time.Second})
+	db, err := model.Open(context.Background(), model.Options{DSN: dsn, StatementTimeout: 30 * time.Second, Volatile: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func Create(t testing.TB, db *gorm.DB, rows ...any) {
 
 func migrated(t testing.TB, dsn string) *gorm.DB {
 	t.Helper()
-	db, err := model.Open(context.Background(), model.Options{DSN: dsn, StatementTimeout: time.Minute})
+	db, err := model.Open(context.Background(), model.Options{DSN: dsn, StatementTimeout: time.Minute, Volatile: true})
 	if err != nil {
 		t.Fatal(err)
 	}
