@@ -60,9 +60,34 @@ func benchCommand() *cli.Command {
 					})
 				},
 			},
+			benchOutreachCommand(),
+			{
+				Name: "platform", Usage: "the platform of bench outreach that takes everything, a process of its own", Hidden: true,
+				Action: func(ctx context.Context, c *cli.Command) error {
+					return bench.ServeNullPlatform(ctx, os.Stdin, os.Stdout)
+				},
+			},
 			seedCommand(),
 			benchSegmentCommand(),
 			benchPagesCommand(),
+		},
+	}
+}
+
+func benchOutreachCommand() *cli.Command {
+	return &cli.Command{
+		Name: "outreach", Usage: "deliveries through the ledger alone and to a platform over HTTP, beside the raw limit and, built with -tags asynq, asynq",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "messages", Value: 100_000},
+			&cli.StringFlag{Name: "redis", Usage: "`ADDRESS` of a Redis that may be written to", Sources: cli.EnvVars("TEST_REDIS_ADDR")},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			return onScratch(ctx, func(d *bench.Database) error {
+				return bench.Outreach(ctx, bench.OutreachOptions{
+					DSN: d.DSN, ServerPID: d.ServerPID, Messages: c.Int("messages"), RedisAddr: c.String("redis"), RedisPID: bench.PIDIn(os.Getenv("TEST_REDIS_PIDFILE")),
+					Platform: bench.PlatformProcess,
+				}, os.Stdout)
+			})
 		},
 	}
 }

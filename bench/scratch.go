@@ -44,7 +44,7 @@ func Scratch(ctx context.Context) (*Database, error) {
 		return nil, err
 	}
 	return &Database{
-		DSN: "mysql://" + c.FormatDSN(), ServerPID: pidIn(os.Getenv("TEST_MYSQL_PIDFILE")),
+		DSN: "mysql://" + c.FormatDSN(), ServerPID: PIDIn(os.Getenv("TEST_MYSQL_PIDFILE")),
 		Drop: func() error { return execute(context.WithoutCancel(ctx), admin, "DROP DATABASE "+c.DBName) },
 	}, nil
 }
@@ -58,7 +58,8 @@ func execute(ctx context.Context, dsn, statement string) error {
 	return db.WithContext(ctx).Exec(statement).Error
 }
 
-func pidIn(file string) int {
+// PIDIn reads a process id from a file; 0 when there is none.
+func PIDIn(file string) int {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0

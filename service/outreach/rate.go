@@ -30,7 +30,7 @@ type rates struct {
 const (
 	redisPatience = 200 * time.Millisecond
 	redisRest     = 2 * time.Second
-	burstTime     = 100 * time.Millisecond // what a bucket holds when it is full
+	burstTime     = 200 * time.Millisecond // what a bucket holds when it is full
 	leaseParts    = 50                     // of a second's calls, taken from Redis at once
 	peerTime      = 10 * time.Second
 )

@@ -82,7 +82,7 @@ type Property struct {
 // Groups are the headings of the builder.
 var Groups = []Choice{
 	{"profile", "客户资料", "Profile"}, {"tag", "标签", "Tags"}, {"relation", "跟进关系", "Relations"}, {"group", "客户群", "Groups"},
-	{"order", "订单", "Orders"}, {"event", "行为事件", "Events"}, {"lifecycle", "生命周期与评分", "Stage and scores"},
+	{"order", "订单", "Orders"}, {"message", "触达", "Messages"}, {"event", "行为事件", "Events"}, {"lifecycle", "生命周期与评分", "Stage and scores"},
 	{"other", "人群与抽样", "Segments and samples"},
 }
 
@@ -93,7 +93,8 @@ var (
 	aboutTag      = []string{event.KindTagChanged}
 	aboutGroup    = []string{event.KindGroupJoined, event.KindGroupLeft}
 	aboutOrder    = []string{event.KindOrderPlaced, event.KindOrderPaid, event.KindOrderCompleted, event.KindOrderCancelled, event.KindOrderRefunded}
-	aboutStage    = []string{"customer.stage_changed"} // scores are computed at night, and segments after them
+	aboutStage    = []string{"customer.stage_changed"}                        // scores are computed at night, and segments after them
+	aboutOpened   = []string{event.KindMessageRead, event.KindMessageClicked} // that one was sent is no fact: full builds see it
 	aboutSegment  = []string{event.KindSegmentEntered, event.KindSegmentLeft}
 )
 
@@ -116,6 +117,16 @@ var ofOrder = []Property{
 	{Name: "category", Zh: "商品分类（含下级）", En: "product category and those below", Type: Reference, Ref: model.KindProductCategory, column: "order_line.category_id", line: true},
 	{Name: "shop", Zh: "店铺", En: "shop", Type: Text, column: "customer_order.shop"},
 	{Name: "amount", Zh: "整单实付", En: "paid for the whole order", Type: Money, column: "customer_order.paid_fen"},
+}
+
+var ofMessage = []Property{
+	{Name: "source", Zh: "来源", En: "who sent it", Type: Choices, column: "delivery.source", Choices: []Choice{
+		{"campaign", "营销活动", "campaign"}, {"journey", "旅程", "journey"}, {"task", "成员待办", "staff task"}, {"sidebar", "侧边栏", "sidebar"},
+		{"console", "控制台", "console"}, {"system", "系统", "system"},
+	}},
+	{Name: "journey", Zh: "旅程", En: "journey", Type: Reference, Ref: model.KindJourney, column: "CASE WHEN delivery.source = 'journey' THEN delivery.source_id ELSE 0 END"},
+	{Name: "channel", Zh: "渠道", En: "channel", Type: Text, column: "delivery_lane.channel"},
+	{Name: "step", Zh: "步骤", En: "step", Type: Text, column: "delivery.step"},
 }
 
 var ofEvent = []Property{
@@ -175,6 +186,10 @@ var fields = []Field{
 	{Name: "order.last", Group: "order", Zh: "最近购买时间", En: "Last order", Type: Moment, Facts: aboutOrder, from: oneRow("customer_trade", "last_paid_at")},
 	{Name: "order.product", Group: "order", Zh: "买过商品", En: "Bought the products", Type: Reference, Ref: model.KindProduct, Windowed: true, Facts: aboutOrder, from: linesOf("order_line.product_id")},
 	{Name: "order.category", Group: "order", Zh: "买过分类（含下级）", En: "Bought of the categories and those below", Type: Reference, Ref: model.KindProductCategory, Windowed: true, Facts: aboutOrder, from: linesOf("order_line.category_id")},
+
+	{Name: "message.got", Group: "message", Zh: "收到触达次数", En: "Messages sent to them", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("accepted_at")},
+	{Name: "message.opened", Group: "message", Zh: "阅读触达次数", En: "Messages read", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("read_at")},
+	{Name: "message.clicked", Group: "message", Zh: "点击触达次数", En: "Messages clicked", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("clicked_at")},
 
 	{Name: "event", About: true, Group: "event", Zh: "行为事件", En: "Event", Type: Happening, Windowed: true, Where: ofEvent, from: table{name: "event"}},
 

@@ -287,7 +287,7 @@ func (o oracle) filters(where []Filter, get func(property string) (kind model.Ki
 		switch {
 		case op == "any":
 			ok = slices.ContainsFunc(f.Values, func(v Value) bool { return o.matches(kind, v.Number, number) })
-		case f.Property == "shop" || f.Property == "status":
+		case slices.Contains([]string{"shop", "status", "source", "channel", "step"}, f.Property):
 			ok = textIs(op, f.Values, s)
 		default:
 			ok = numeric(op, f.Values, number)
@@ -441,6 +441,12 @@ func (o oracle) related(q *Condition, c *model.Customer) bool {
 				ids = append(ids, m.SegmentID)
 			}
 		}
+	case "message.got", "message.opened", "message.clicked":
+		for _, d := range o.deliveries {
+			if d.CustomerID == c.ID && d.State >= 10 && d.State <= 15 && o.messageFits(q.Where, d) {
+				note(d.ID, map[string]*time.Time{"message.got": d.AcceptedAt, "message.opened": d.ReadAt, "message.clicked": d.ClickedAt}[q.Field])
+			}
+		}
 	case "group", "group.count", "group.joined", "group.left":
 		for _, m := range o.groups {
 			if m.CustomerID != c.ID || m.LeftAt != nil && (q.Field == "group" || q.Field == "group.count") {
@@ -468,7 +474,7 @@ func (o oracle) related(q *Condition, c *model.Customer) bool {
 		}
 	}
 	switch q.Field {
-	case "relation.count", "group.count":
+	case "relation.count", "group.count", "message.got", "message.opened", "message.clicked":
 		return numeric(q.Op, q.Values, count)
 	case "relation.added", "relation.lost", "group.joined", "group.left":
 		return any
@@ -476,6 +482,23 @@ func (o oracle) related(q *Condition, c *model.Customer) bool {
 		return o.set(q, model.KindDepartment, ids) // staff n is in department n
 	}
 	return o.set(q, 0, ids)
+}
+
+func (o oracle) messageFits(where []Filter, d *model.Delivery) bool {
+	return o.filters(where, func(p string) (model.Kind, int64, string) {
+		switch p {
+		case "journey":
+			if d.Source == "journey" {
+				return 0, d.SourceID, ""
+			}
+			return 0, 0, ""
+		case "source":
+			return 0, 0, d.Source
+		case "channel":
+			return 0, 0, []string{"", "red", "blue"}[d.LaneID]
+		}
+		return 0, 0, d.Step
+	})
 }
 
 func (o oracle) relationFits(where []Filter, r *model.Relation) bool {

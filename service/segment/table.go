@@ -60,6 +60,12 @@ func linesOf(key string) table {
 	return t.with("order_line.paid_at IS NOT NULL AND " + countedOrders)
 }
 
+// messages are deliveries that came as far as a time is kept of.
+func messages(at string) table {
+	t := table{name: "delivery JOIN delivery_lane ON delivery_lane.id = delivery.lane_id", customer: "delivery.customer_id", at: "delivery." + at, sum: "COUNT(*)"}
+	return t.with("delivery." + at + " IS NOT NULL AND delivery.state BETWEEN 10 AND 15")
+}
+
 func firstWord(s string) string {
 	for i := range s {
 		if s[i] == ' ' {

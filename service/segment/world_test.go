@@ -36,6 +36,7 @@ type world struct {
 	days       []*model.EventDay
 	lifecycles []*model.CustomerLifecycle
 	members    []*model.SegmentMember
+	deliveries []*model.Delivery
 	parents    map[model.Kind]map[int64]int64
 }
 
@@ -78,6 +79,9 @@ func newWorld(t testing.TB, db *gorm.DB, seed uint64, customers int, now time.Ti
 			&model.ProductCategory{ID: id, Number: fmt.Sprint(id), ParentID: w.parents[model.KindProductCategory][id], Name: "c"})
 		w.staff = append(w.staff, &model.StaffDepartment{StaffID: id, DepartmentID: id})
 	}
+	for i, channel := range []string{"red", "blue"} {
+		modeltest.Create(t, db, &model.DeliveryLane{ID: int64(i + 1), Alike: channel, Channel: channel, CreatedAt: now})
+	}
 	for i, kind := range []string{"text", "number", "date", "choice", "choices"} {
 		w.customs = append(w.customs, &model.CustomField{ID: int64(i + 1), Name: kind, Title: kind, Kind: kind, Choices: `["red","green","blue"]`})
 	}
@@ -85,7 +89,7 @@ func newWorld(t testing.TB, db *gorm.DB, seed uint64, customers int, now time.Ti
 		w.customer(id)
 	}
 	for _, rows := range []any{w.customers, w.identities, w.customs, w.values, w.tags, w.relations, w.staff, w.groups, w.orders, w.lines, w.trades,
-		w.events, w.days, w.lifecycles, w.members} {
+		w.events, w.days, w.lifecycles, w.members, w.deliveries} {
 		if err := db.CreateInBatches(rows, 300).Error; err != nil {
 			t.Fatalf("%T: %v", rows, err)
 		}
@@ -133,8 +137,28 @@ func (w *world) customer(id int64) {
 			Frequency: w.rnd.IntN(6), Monetary: w.rnd.IntN(6), ValueScore: int64(w.rnd.IntN(5)), ValueGrade: pick(w.rnd, grades),
 			AliveBP: int64(w.rnd.IntN(6) - 1), ExpectedFen: model.Fen(w.rnd.IntN(6) - 1), ComputedAt: w.now})
 	}
+	w.hear(id)
 	w.buy(id)
 	w.act(id)
+}
+
+// hear sends messages by lane 1 or 2, of the channels red and blue, to be read and clicked or not.
+func (w *world) hear(id int64) {
+	for n := range w.rnd.IntN(5) {
+		d := &model.Delivery{Source: pick(w.rnd, []string{"campaign", "journey"}), SourceID: int64(1 + w.rnd.IntN(3)), Step: pick(w.rnd, words), CustomerID: id,
+			Occurrence: fmt.Sprint(n), LaneID: int64(1 + w.rnd.IntN(2)), Shelf: 2, State: int8(pick(w.rnd, []int{1, 10, 13, 14, 20})), DueAt: w.past(), CreatedAt: w.now, UpdatedAt: w.now}
+		if d.State > 1 {
+			at := w.past()
+			d.AcceptedAt = &at
+		}
+		if d.State == 13 || d.State == 14 {
+			d.ReadAt = w.maybe()
+		}
+		if d.State == 14 {
+			d.ClickedAt = w.maybe()
+		}
+		w.deliveries = append(w.deliveries, d)
+	}
 }
 
 func (w *world) maybe() *time.Time {
