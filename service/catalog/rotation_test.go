@@ -140,16 +140,16 @@ func TestP11_G23_KeysRotateUnderEverybody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modeltest.Create(t, a.db, &model.Customer{ID: 9000, Minor: true, FirstSeenAt: noon, CreatedAt: noon, UpdatedAt: noon})
+	modeltest.Create(t, a.db, &model.Customer{ID: 1_000_000, Minor: true, FirstSeenAt: noon, CreatedAt: noon, UpdatedAt: noon})
 	if _, err := a.consents.Publish(t.Context(), privacy.NoticeInput{Purpose: privacy.Profile, Version: 1, Title: "告知", Body: "内容"}); err != nil {
 		t.Fatal(err)
 	}
 	c.Advance(time.Second)
-	err = a.consents.Decide(t.Context(), privacy.Decision{CustomerID: 9000, Purpose: privacy.Profile, Given: true, Version: 1, Channel: privacy.ByConsole, Guardian: "母亲 13900000000"})
+	err = a.consents.Decide(t.Context(), privacy.Decision{CustomerID: 1_000_000, Purpose: privacy.Profile, Given: true, Version: 1, Channel: privacy.ByConsole, Guardian: "母亲 13900000000"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits, known := phoned("waits", 7777), phoned("known", 5)
+	waits, known := phoned("waits", 50_000_000), phoned("known", 5)
 	a.orders(waits, known)
 	if a.order("waits").CustomerID != 0 || a.order("known").CustomerID != ids[5] {
 		t.Fatal("the orders are not where they belong")
@@ -233,7 +233,7 @@ func TestP11_G23_KeysRotateUnderEverybody(t *testing.T) {
 	if o := d.order("known"); o.CustomerID != ids[5] {
 		t.Errorf("the known one's order belongs to %d", o.CustomerID)
 	}
-	arrived := d.met(7777)
+	arrived := d.met(50_000_000)
 	must(d.Adopt(t.Context(), arrived))
 	if o := d.order("waits"); o.CustomerID != arrived {
 		t.Errorf("the order that waited belongs to %d, not to %d", o.CustomerID, arrived)
