@@ -300,9 +300,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	if err := p.trade(); err != nil {
 		return err
 	}
-	if err := p.offers(); err != nil {
-		return err
-	}
+	p.offers()
 	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},

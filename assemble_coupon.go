@@ -2,28 +2,16 @@ package main
 
 import (
 	"zhiyin/service/coupon"
+	"zhiyin/service/keyring"
 	"zhiyin/service/segment"
-	"zhiyin/service/vault"
 )
 
 // offers puts together what is given to customers and kept like money.
-func (p *parts) offers() error {
-	key, err := p.key("coupon codes")
-	if err != nil {
-		return err
-	}
-	secrets, err := p.key("coupon secrets")
-	if err != nil {
-		return err
-	}
-	sealing, err := vault.New(secrets)
-	if err != nil {
-		return err
-	}
+func (p *parts) offers() {
 	p.coupons = coupon.New(coupon.Deps{
-		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Zone: p.zone, Persons: p.customers, Segments: segment.Membership{DB: p.db}, Vault: sealing,
-		IDs: p.ids, Key: key, Logger: p.log,
+		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Zone: p.zone, Persons: p.customers, Segments: segment.Membership{DB: p.db}, Vault: p.keys.Vault(keyring.CouponRuns),
+		IDs: p.ids, Key: p.keys.Key(keyring.CouponCodes), Logger: p.log,
 	})
 	p.customers.Owns(p.coupons.Mover())
-	return nil
+	p.keys.Seals(keyring.CouponRuns, coupon.Seals()...)
 }

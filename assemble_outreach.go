@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"zhiyin/service/keyring"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -25,6 +26,7 @@ func (p *parts) reach() {
 		OpenURL: p.cfg.Server.PublicURL, Logger: p.log,
 		Corp: func(a string) channel.Corp { return p.gateway.Corp(a) }, MiniApp: func(a string) channel.MiniApp { return p.gateway.MiniApp(a) },
 	})
+	p.keys.Seals(keyring.PersonalData, channel.Seals()...)
 	for _, c := range p.channels.Channels() {
 		p.outreach.Register(c)
 	}

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 	"zhiyin/service/work"
 )
@@ -102,6 +103,13 @@ func (s *Service) StartRun(ctx context.Context, by int64, in NewRun) (*model.Cou
 		return s.Queue.Enqueue(tx, work.Item{Kind: workRun, Payload: runRef{row.ID}, Lane: work.LaneBulk})
 	})
 	return row, err
+}
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() []keyring.Place {
+	return []keyring.Place{keyring.Rows[model.CouponRun]{
+		Table: "coupon_run", Column: "sealed_secret", Value: func(r *model.CouponRun) []byte { return r.SealedSecret }, At: runPlace,
+	}}
 }
 
 // runPlace binds a secret to its run: by when it was asked for, because the row has no id yet.

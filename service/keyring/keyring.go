@@ -29,8 +29,12 @@ const (
 	Credentials  = "credentials"              // of platform accounts
 	PersonalData = "personal data"            // of customers
 	OtherSystems = "secrets of other systems" // of API keys and webhooks
+	CouponRuns   = "coupon secrets"           // what codes of coupons follow from
 	PublicIDs    = "public ids"               // never rotated: links would end
+	CouponCodes  = "coupon codes"             // never rotated: codes that are out would be unknown
 )
+
+var purposes = []string{Credentials, PersonalData, OtherSystems, CouponRuns, PublicIDs, CouponCodes}
 
 // What can go wrong.
 var (
@@ -69,7 +73,7 @@ func Open(ctx context.Context, db *gorm.DB, now clock.Clock, log *slog.Logger, s
 	if before != nil {
 		r.secrets = append(r.secrets, before)
 	}
-	for _, purpose := range []string{Credentials, PersonalData, OtherSystems, PublicIDs} {
+	for _, purpose := range purposes {
 		key := derived(secret, purpose)
 		v, err := vault.New(key)
 		if err != nil {

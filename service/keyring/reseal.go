@@ -26,6 +26,14 @@ type Place interface {
 	Sealed(tx *gorm.DB, header []byte) (int64, error)
 }
 
+// Places lists where values of all purposes stand.
+func (r *Ring) Places() (list []Place) {
+	for _, places := range r.places {
+		list = append(list, places...)
+	}
+	return list
+}
+
 // Result counts values.
 type Result struct {
 	Changed    int64

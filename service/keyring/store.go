@@ -158,3 +158,11 @@ func countSealedWith(tx *gorm.DB, c Column, header []byte) (n int64, err error) 
 	}
 	return n, nil
 }
+
+// rowsOf gives the next rows that hold something in a column, by id.
+func rowsOf[Row any](tx *gorm.DB, c Column, after int64, limit int) (rows []*Row, err error) {
+	if err := tx.Where("id > ? AND "+c.Column+" IS NOT NULL", after).Order("id").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read %s: %w", c.Table, err)
+	}
+	return rows, nil
+}

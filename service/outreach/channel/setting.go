@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/keyring"
 	"zhiyin/service/vault"
 )
 
@@ -114,6 +115,14 @@ func (s *Service) secretOf(row *model.ChannelSetting) (string, error) {
 		return "", nil
 	}
 	return s.Vault.Open(row.SealedSecret, placeOfSecret(row.Channel, row.AccountID))
+}
+
+// Seals lists where this capability keeps what is sealed, for the rotation of keys.
+func Seals() []keyring.Place {
+	return []keyring.Place{keyring.Rows[model.ChannelSetting]{
+		Table: "channel_setting", Column: "sealed_secret", Value: func(r *model.ChannelSetting) []byte { return r.SealedSecret },
+		At: func(r *model.ChannelSetting) vault.Place { return placeOfSecret(r.Channel, r.AccountID) },
+	}}
 }
 
 func placeOfSecret(channel string, accountID int64) vault.Place {
