@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -197,6 +198,26 @@ var calls = map[string]call{
 	"POST /notices":                         {body: with(map[string]any{"purpose": "profile", "version": 2, "title": "告知", "body": "第二版"})},
 	"GET /privacy-requests":                 {},
 
+	"GET /messages":                      {},
+	"POST /messages":                     {body: with(messageDraft)},
+	"POST /messages/check":               {body: with(messageDraft)},
+	"POST /messages/preview":             {body: with(messageDraft)},
+	"GET /messages/{id}":                 {kind: model.KindMessage, row: messageID},
+	"DELETE /messages/{id}":              {kind: model.KindMessage, row: messageID, want: 204},
+	"GET /messages/{id}/versions":        {kind: model.KindMessage, row: messageID},
+	"PUT /messages/{id}":                 {kind: model.KindMessage, row: messageID, body: func(*company) map[string]any { d := maps.Clone(messageDraft); d["version"] = 1; return d }},
+	"GET /message-variables":             {},
+	"GET /message-policy":                {},
+	"PUT /message-policy":                {body: with(map[string]any{"revision": 0, "absolute": []string{"最好"}, "words": []string{}, "except": []string{}, "hosts": []string{"example.com"}})},
+	"GET /governor":                      {},
+	"PUT /governor":                      {body: governorSetting},
+	"GET /governor/revisions":            {},
+	"GET /governor/refusals":             {},
+	"GET /customers/{id}/reach":          {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, query: "channel=sms"},
+	"POST /message-versions/{id}/accept": {kind: model.KindMessageVersion, row: messageID, want: 204},
+	// The administrator of the company is no member of a corp.
+	"POST /message-versions/{id}/test": {kind: model.KindMessageVersion, row: messageID, want: 409},
+
 	"GET /tag-groups":            {},
 	"POST /tag-groups":           {body: ofAcme(map[string]any{"name": "新组", "tags": []string{"一"}})},
 	"PUT /tag-groups/{id}":       {kind: model.KindTagGroup, row: tagGroup, want: 204, body: with(map[string]any{"name": "级别"})},
@@ -356,6 +377,15 @@ func ofAcme(m map[string]any) func(*company) map[string]any {
 		}
 		return out
 	}
+}
+
+// messageDraft is a message that may be kept.
+var messageDraft = map[string]any{"name": "新品", "topic": "news", "channels": []string{"mass", "inbox"}, "content": map[string]any{"text": "您好，{{客户昵称|朋友}}"}}
+
+// governorSetting is the one in force, as the console got it.
+func governorSetting(c *company) map[string]any {
+	rec := c.do(request{method: "GET", path: "/api/console/governor", token: c.session(adminID)})
+	return decode[map[string]any](c.t, rec.Body.Bytes())
 }
 
 // lifecycleSetting is the one in force, as the console got it.

@@ -120,6 +120,7 @@ const (
 	spareCouponID
 	newDraftID
 	balanceID
+	messageID // and of its version
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -458,6 +459,8 @@ func things() []any {
 		&model.Notice{ID: noticeID, Purpose: "profile", Version: 1, Title: "告知", Body: "第一版", Digest: digest, Explicit: true, StaffID: adminID, EffectiveAt: noon, CreatedAt: noon},
 		&model.PrivacyRequest{ID: wishID, CustomerID: ownCustomer, Kind: "erase", State: "recorded", OpenKey: text("erase"), Source: "miniapp", CreatedAt: noon, UpdatedAt: noon},
 		&model.PrivacyRequest{ID: second, CustomerID: careCustomer, Kind: "export", State: "done", Source: "miniapp", CreatedAt: noon, UpdatedAt: noon},
+		&model.Message{ID: messageID, Name: "问候", Version: 1, CreatedBy: salesID, CreatedAt: noon, UpdatedAt: noon},
+		&model.MessageVersion{ID: messageID, MessageID: messageID, Version: 1, Channels: `["mass"]`, Body: `{"text":"您好，{{客户昵称|朋友}}"}`, Hash: make([]byte, 32), Findings: "[]", StaffID: salesID, CreatedAt: noon},
 		&model.QualityFinding{ID: findingID, Kind: "duplicate", CustomerID: careCustomer, OtherID: ownCustomer, Field: "name", Reason: "same_name_and_avatar", FoundAt: noon},
 		&model.QualityFinding{ID: second, Kind: "impossible", CustomerID: careCustomer, Field: "gender", Reason: "unknown_code", FoundAt: noon},
 		&model.CustomerTouch{CustomerID: ownCustomer, Place: "first", Source: "wecom", AccountID: acme, ChannelCodeID: codeID, StaffID: salesID, TouchedAt: noon},

@@ -43,6 +43,8 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
+	"zhiyin/service/outreach/message"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -142,11 +144,13 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Persons: customers, Segments: segment.Membership{DB: r.db}, Vault: vaulttest.New(t),
 		IDs: r.ids, Key: key, Logger: log,
 	})
+	gov := governor.New(governor.Deps{DB: r.db, Now: now, Zone: zone, Wishes: r.privacy, Logger: log})
+	messages := message.New(message.Deps{DB: r.db, Now: now, Media: codes, Wishes: r.privacy, Stages: func(context.Context) (map[string]string, error) { return nil, nil }})
+	ledger := outreach.New(outreach.Deps{DB: r.db, Events: r.events, Now: now, Governor: gov, Contents: messages, Logger: log})
 	scheduler := must(job.New(r.db, queue, now, zone, log, nil))(t)
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
 	}
-	ledger := outreach.New(outreach.Deps{DB: r.db, Now: now, Logger: log})
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
 	transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,
@@ -154,14 +158,14 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
-			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers,
+			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers, Governor: gov, Messages: messages,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 			Outreach: ledger,
 		},
 		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events, Coupons: offers},
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
-		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers},
+		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers, Governor: gov},
 		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
 		Sidebar: &sidebar.Handlers{
 			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",

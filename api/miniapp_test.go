@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +114,7 @@ var miniCalls = map[string]struct {
 	"GET /consents":                       {nil, 200},
 	"PUT /consents/{purpose}":             {map[string]any{"given": false}, 204},
 	"GET /me/data":                        {nil, 200},
+	"GET /me/messages":                    {nil, 200},
 	"PUT /me/messages":                    {map[string]any{"messages": "fewer"}, 204},
 	"POST /me/requests":                   {map[string]any{"kind": "export"}, 200},
 	"DELETE /me/requests/{id}":            {nil, 404},
@@ -503,6 +505,30 @@ func TestMyData(t *testing.T) {
 		t.Errorf("afterwards: %+v", d)
 	}
 	problemOf(t, "S-51 a kind that is not offered", m.call("POST", "/me/requests", token, map[string]any{"kind": "erase_phone"}), 422, "invalid")
+}
+
+// TestChoices: how much a customer wants to hear about a topic or by a channel is theirs to say, and kept apart.
+func TestChoices(t *testing.T) {
+	m := newMini(t)
+	token := m.customer("c1")
+	for _, body := range []map[string]any{
+		{"messages": "fewer"}, {"messages": "none", "topic": "promotion"}, {"messages": "none", "channel": "sms"},
+	} {
+		if rec := m.call("PUT", "/me/messages", token, body); rec.Code != 204 {
+			t.Fatalf("%v: %d %s", body, rec.Code, rec.Body)
+		}
+	}
+	type choice struct{ Topic, Channel, Messages string }
+	got := decode[struct {
+		Messages string
+		Choices  []choice
+	}](t, m.call("GET", "/me/messages", token, nil).Body.Bytes())
+	if got.Messages != "fewer" || !slices.Contains(got.Choices, choice{"promotion", "", "none"}) || !slices.Contains(got.Choices, choice{"", "sms", "none"}) || !slices.Contains(got.Choices, choice{"news", "", "all"}) {
+		t.Errorf("got %+v", got)
+	}
+	problemOf(t, "S-51 no such topic", m.call("PUT", "/me/messages", token, map[string]any{"messages": "none", "topic": "weather"}), 422, "privacy.invalid")
+	problemOf(t, "S-51 both", m.call("PUT", "/me/messages", token, map[string]any{"messages": "none", "topic": "news", "channel": "sms"}), 422, "privacy.invalid")
+	problemOf(t, "S-51 no such channel", m.call("PUT", "/me/messages", token, map[string]any{"messages": "none", "channel": "pigeon"}), 422, "invalid")
 }
 
 func TestS48_BirthdaysAndSealedFieldsAreMaskedByRole(t *testing.T) {

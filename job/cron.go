@@ -55,6 +55,7 @@ type Deps struct {
 	QualityCheck       func(ctx context.Context) error
 	ValuePrune         func(ctx context.Context) error
 	VisitPrune         func(ctx context.Context) error
+	GovernorPrune      func(ctx context.Context) error
 	ChannelPoll        func(ctx context.Context) error
 	ChannelRemind      func(ctx context.Context) error
 	ChannelGiveUp      func(ctx context.Context) error
@@ -196,6 +197,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "visit.prune", Schedule: "27 * * * *", Max: 10 * time.Minute, Run: d.VisitPrune,
 			Zh: "清理小程序的过期登录", En: "deletes visits of the mini-program that have ended",
+		}, {
+			Name: "governor.prune", Schedule: "43 4 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.GovernorPrune,
+			Zh: "清理过期的触达记录和拦截统计", En: "forgets contacts that count no more and old counts of what was held back",
 		}, {
 			Name: "session.prune", Schedule: "7 * * * *", Max: 5 * time.Minute, Run: d.SessionPrune,
 			Zh: "清理过期的登录会话", En: "deletes sessions that have ended",

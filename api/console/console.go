@@ -21,6 +21,8 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
+	"zhiyin/service/outreach/message"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -55,6 +57,8 @@ type Handlers struct {
 	Catalog     *catalog.Service
 	APIKeys     *apikey.Service
 	Webhooks    *webhook.Service
+	Governor    *governor.Governor
+	Messages    *message.Service
 	Outreach    *outreach.Service
 	Coupons     *coupon.Service
 	Secure      bool // the public address is https

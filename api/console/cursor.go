@@ -46,6 +46,7 @@ const (
 	listInbox          = "inbox"
 	listLifecycleRun   = "lifecycle_run"
 	listMedia          = "media"
+	listMessage        = "message"
 	listOrder          = "order"
 	listPointsEntry    = "points_entry"
 	listRedemption     = "redemption"

@@ -48,7 +48,7 @@ type Touch struct {
 
 // ContactChoice is how much a customer wants to hear by a channel.
 type ContactChoice struct {
-	Channel string `json:"channel" doc:"empty: every channel"`
+	Channel string `json:"channel" doc:"empty: every channel; with # before it: a topic, by any channel"`
 	Choice  string `json:"choice" enum:"all,fewer,none"`
 }
 
@@ -145,7 +145,7 @@ func (h *Handlers) UpdateProfile(ctx context.Context, in *UpdateProfileInput) (*
 type SetContactInput struct {
 	IDPath
 	Body struct {
-		Channel string `json:"channel,omitempty" pattern:"^[a-z_]{0,32}$" doc:"empty: every channel"`
+		Channel string `json:"channel,omitempty" pattern:"^(#?[a-z][a-z0-9_]{0,30})?$" doc:"empty: every channel; with # before it: a topic, by any channel"`
 		Choice  string `json:"choice" enum:"all,fewer,none"`
 		Reason  string `json:"reason,omitempty" maxLength:"200"`
 	}

@@ -9,6 +9,7 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/visit"
@@ -23,6 +24,7 @@ type Handlers struct {
 	Events   *event.Log
 	Loyalty  *loyalty.Service
 	Coupons  *coupon.Service
+	Governor *governor.Governor
 }
 
 // None is the answer that holds nothing but its status.

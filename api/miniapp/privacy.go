@@ -131,20 +131,6 @@ func (h *Handlers) request(r *model.PrivacyRequest) Request {
 	return Request{h.IDs.Of(model.KindPrivacyRequest, r.ID), r.Kind, r.State, r.CreatedAt, r.FinishedAt}
 }
 
-// ChooseInput is how much the caller wants to hear.
-type ChooseInput struct {
-	Body struct {
-		Messages string `json:"messages" enum:"all,fewer,none"`
-	}
-}
-
-// ChooseMessages sets how much the caller wants to hear.
-func (h *Handlers) ChooseMessages(ctx context.Context, in *ChooseInput) (*None, error) {
-	return &None{}, h.Privacy.Choose(ctx, privacy.ChoiceInput{
-		CustomerID: visitorOf(ctx).CustomerID, Choice: in.Body.Messages, Source: privacy.ByMiniApp,
-	})
-}
-
 // RequestInput asks for a copy of one's data, or for its erasure.
 type RequestInput struct {
 	Body struct {

@@ -39,6 +39,7 @@ var (
 		"event.read",
 		"field.read", "quality.read", "privacy.read",
 		"delivery.read",
+		"message.read", "governor.read",
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
@@ -47,6 +48,7 @@ var (
 		"event.write",
 		"field.write", "customer.sensitive", "customer.reveal",
 		"delivery.write",
+		"message.write", "governor.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write", "privacy.write"}
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "field.read", "customer.reveal"}

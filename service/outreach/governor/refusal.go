@@ -45,9 +45,9 @@ type RefusalCount struct {
 // keepRefusals is for how long refusals are counted.
 const keepRefusals = 30 * 24 * time.Hour
 
-// Refusals counts what was not let out since a moment, the most frequent first. Counts are kept for 30 days.
-func (g *Governor) Refusals(ctx context.Context, since time.Time) ([]RefusalCount, error) {
-	out, err := countRefusals(g.DB.WithContext(ctx), since)
+// Refusals counts what was not let out within the last stretch of time, the most frequent first. Counts are kept for 30 days.
+func (g *Governor) Refusals(ctx context.Context, last time.Duration) ([]RefusalCount, error) {
+	out, err := countRefusals(g.DB.WithContext(ctx), g.now().Add(-last))
 	slices.SortStableFunc(out, func(a, b RefusalCount) int { return int(b.Times - a.Times) })
 	return out, err
 }

@@ -93,7 +93,7 @@ func TestP1_WithdrawalHoldsAtOnce(t *testing.T) {
 	if got := reasons(); got[0] != ReasonErasing {
 		t.Errorf("erasing: got %q", got)
 	}
-	counts, err := h.Refusals(t.Context(), noon.Add(-time.Hour))
+	counts, err := h.Refusals(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,5 +219,36 @@ func TestPrune(t *testing.T) {
 	}
 	if b, r := modeltest.Count[model.ContactBook](t, h.db), modeltest.Count[model.ContactRefusal](t, h.db); b != 1 || r != 1 {
 		t.Errorf("%d books and %d counts are left, want one of each", b, r)
+	}
+}
+
+// TestExplain: the answer is that of RuleTx, with how far each cap is used up, and nothing is reserved.
+func TestExplain(t *testing.T) {
+	h := newHouse(t, 2)
+	h.save(Setting{Caps: []Cap{{Window: WindowDay, Most: 2}, {Channel: "email", Window: WindowDay, Most: 1}}, Quiet: []Quiet{{From: 22 * 60, To: 8 * 60}}})
+	h.choose(1, "", privacy.Fewer)
+	a := Ask{CustomerID: 1, Channel: "sms", Source: "campaign", Purpose: privacy.Marketing}
+	explain := func() *Explanation {
+		t.Helper()
+		x, err := h.Explain(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	for range 2 {
+		if x := explain(); x.Verdict != Allow || len(x.Caps) != 1 || x.Caps[0].Most != 1 || x.Caps[0].Used != 0 || x.Choice != privacy.Fewer {
+			t.Fatalf("before: %+v", x)
+		}
+	}
+	h.rule(Ask{Ref: 1, CustomerID: 1, Channel: "sms"})
+	x := explain()
+	if x.Verdict != Later || x.Reason != ReasonCap || x.Caps[0].Used != 1 || x.Caps[0].FreeAt.IsZero() || len(x.Sent) != 1 || x.Sent[0] != (Contact{"sms", "", noon}) {
+		t.Errorf("after one: %+v", x)
+	}
+	h.clock.Advance(11 * time.Hour)
+	h.choose(1, "sms", privacy.None)
+	if x := explain(); x.Unwanted != ReasonDoNotContact || x.QuietUntil.IsZero() {
+		t.Errorf("at night, unwanted: %+v", x)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -106,4 +107,13 @@ func (g *Governor) Revisions(ctx context.Context) ([]Revision, error) {
 		out = append(out, Revision{*s, rows[i].StaffID, rows[i].CreatedAt})
 	}
 	return out, nil
+}
+
+// HasTopic tells whether there is a topic of a name.
+func (g *Governor) HasTopic(ctx context.Context, name string) (bool, error) {
+	s, err := g.Setting(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(s.Topics, func(t Topic) bool { return t.Name == name }), nil
 }

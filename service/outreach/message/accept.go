@@ -76,6 +76,20 @@ func (s *Service) Usable(ctx context.Context, versionID int64, channel string, k
 	return nil
 }
 
+// Triable tells whether a member of staff can look at a version in the company's app, which takes a text or a card. It fails with
+// ErrNotFound or ErrCantCarry.
+func (s *Service) Triable(ctx context.Context, versionID int64) error {
+	v, err := versionByID(s.DB.WithContext(ctx), versionID)
+	if err != nil {
+		return err
+	}
+	c, err := Decode(v.Body)
+	if err == nil && c.Text == "" && c.Card == nil {
+		return ErrCantCarry.With("channel", "app")
+	}
+	return err
+}
+
 // HashesTx gives a hash of what each version says; one that is missing does not exist.
 func (s *Service) HashesTx(tx *gorm.DB, versionIDs []int64) (map[int64][32]byte, error) {
 	return hashesOf(tx, versionIDs)

@@ -17,9 +17,9 @@ import (
 	"zhiyin/service/privacy"
 )
 
-// Media knows the files that messages carry.
+// Media knows the files that messages carry; *acquisition.Service does.
 type Media interface {
-	// KindsTx gives the kind of each file (image, video, file) by its row; who is missing does not exist.
+	// KindsTx gives the kind of each file (image, video, file) by its row; what is missing does not exist.
 	KindsTx(tx *gorm.DB, ids []int64) (map[int64]string, error)
 	// PrepareTx has files uploaded to their platform ahead of being sent.
 	PrepareTx(tx *gorm.DB, ids []int64) error

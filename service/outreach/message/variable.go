@@ -65,6 +65,18 @@ var fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 // Variables lists what texts may name, but for custom fields, which are named VarField and their name.
 func Variables() []Variable { return slices.Clone(variables) }
 
+// Samples stand for what only a planner knows where somebody tries a message.
+func Samples() map[string]string {
+	out := map[string]string{}
+	for _, v := range variables {
+		if v.Source == FromPlanner {
+			out[v.Name] = "［" + v.Name + "］"
+		}
+	}
+	out[VarLink] = "https://example.com/"
+	return out
+}
+
 func variableNamed(name string) (Variable, bool) {
 	if field, ok := strings.CutPrefix(name, VarField); ok {
 		return Variable{Name: name, Chars: fieldChars, Source: FromCustomer}, fieldName.MatchString(field)
