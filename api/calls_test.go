@@ -74,8 +74,10 @@ var calls = map[string]call{
 	"POST /api/sidebar/reminders": {body: func(c *company) map[string]any {
 		return map[string]any{"customer_id": c.ids.Of(model.KindCustomer, ownCustomer), "title": "回电", "due_at": noon.Add(time.Hour), "request_id": "request-1"}
 	}},
-	"PUT /api/sidebar/tasks/{id}/status": {kind: model.KindTask, row: second, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
-	"PUT /api/sidebar/tasks/{id}/due":    {kind: model.KindTask, row: second + 1, hidden: careTask, want: 204, body: with(map[string]any{"due_at": noon.Add(time.Hour)})},
+	"PUT /api/sidebar/tasks/{id}/status":       {kind: model.KindTask, row: second, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
+	"GET /api/sidebar/tasks/{id}/content":      {kind: model.KindTask, row: ownTask, hidden: careTask},
+	"GET /api/sidebar/customers/{id}/messages": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"PUT /api/sidebar/tasks/{id}/due":          {kind: model.KindTask, row: second + 1, hidden: careTask, want: 204, body: with(map[string]any{"due_at": noon.Add(time.Hour)})},
 
 	"POST /sign-in":            {body: with(map[string]any{"login": "nobody", "password": "wrong"}), want: 401},
 	"POST /sign-out":           {want: 204},
@@ -113,9 +115,23 @@ var calls = map[string]call{
 	"POST /deliveries/retry": {body: func(c *company) map[string]any {
 		return map[string]any{"source": "task", "source_id": c.ids.Of(model.KindTask, ownTask)}
 	}},
-	"GET /delivery-pauses":         {},
-	"DELETE /delivery-pauses/{id}": {kind: model.KindDeliveryPause, row: pauseID, want: 204},
-	"POST /customers/search":       {body: with(map[string]any{"phone": "138 0013 8000"})},
+	"GET /delivery-pauses":           {},
+	"GET /sender-tasks":              {query: "account_id={acme}"},
+	"POST /sender-tasks/{id}/remind": {kind: model.KindSenderTask, row: senderTaskID, want: 204},
+	"POST /sender-tasks/{id}/cancel": {kind: model.KindSenderTask, row: second, want: 204},
+	"GET /mass-quota":                {query: "account_id={acme}"},
+	"GET /mass-rules":                {query: "account_id={acme}"},
+	"PUT /mass-rules": {query: "account_id={acme}", want: 204, body: with(map[string]any{
+		"rule": "month", "confirm_hours": 24, "remind_hours": 4, "reminders": 2, "reroute": true, "fallback": "inbox",
+	})},
+	"GET /sms-gateway":               {},
+	"PUT /sms-gateway":               {want: 204, body: with(smsGateway())},
+	"GET /mail-server":               {},
+	"PUT /mail-server":               {want: 204, body: with(mailServer())},
+	"GET /subscribe-templates":       {query: "account_id={acme}"},
+	"POST /subscribe-templates/sync": {query: "account_id={acme}", want: 404}, // not a mini-program
+	"DELETE /delivery-pauses/{id}":   {kind: model.KindDeliveryPause, row: pauseID, want: 204},
+	"POST /customers/search":         {body: with(map[string]any{"phone": "138 0013 8000"})},
 
 	"GET /merges": {},
 	"POST /merges": {body: func(c *company) map[string]any {

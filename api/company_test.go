@@ -121,6 +121,7 @@ const (
 	newDraftID
 	balanceID
 	messageID // and of its version
+	senderTaskID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -173,6 +174,7 @@ func (c *company) found() {
 	rows = append(rows, customers(c.t)...)
 	rows = append(rows, twins()...)
 	rows = append(rows, club()...)
+	rows = append(rows, reachRows()...)
 	rows = append(rows, things()...)
 	rows = append(rows, segments()...)
 	rows = append(rows, deliveries()...)

@@ -43,6 +43,7 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
 	"zhiyin/service/privacy"
@@ -151,6 +152,10 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
 	}
+	channels := channel.New(channel.Deps{
+		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
+		Vault: vaulttest.New(t), Logger: log, Corp: func(string) channel.Corp { return massCorp{} }, MiniApp: func(string) channel.MiniApp { return r.platform },
+	})
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
 	transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,
@@ -160,12 +165,12 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers, Governor: gov, Messages: messages,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
-			Outreach: ledger,
+			Outreach: ledger, Channels: channels,
 		},
 		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events, Coupons: offers},
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
-		MiniApp:     &miniapp.Handlers{IDs: r.ids, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers, Governor: gov},
+		MiniApp:     &miniapp.Handlers{IDs: r.ids, Channels: channels, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers, Governor: gov},
 		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
 		Sidebar: &sidebar.Handlers{
 			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",

@@ -133,6 +133,13 @@ var miniCalls = map[string]struct {
 	"GET /coupons/{id}":                   {nil, 404},
 	"GET /coupons/{id}/pass":              {nil, 404},
 	"POST /coupons/qualify":               {map[string]any{"lines": []any{map[string]any{"product": "A", "quantity": 1}}}, 200},
+	"GET /messages":                       {nil, 200},
+	"GET /messages/unread":                {nil, 200},
+	"POST /messages/{id}/read":            {nil, 404},
+	"POST /messages/{id}/follow":          {nil, 404},
+	"DELETE /messages/{id}":               {nil, 404},
+	"GET /subscribe-templates":            {nil, 200},
+	"POST /subscriptions":                 {map[string]any{"request_id": "request-1", "answers": []any{map[string]any{"template_id": "template-1", "accepted": true}}}, 204},
 	"POST /events":                        {map[string]any{"events": []any{map[string]any{"id": "1", "name": "page.viewed", "properties": map[string]any{"page": "home"}}}}, 200},
 }
 

@@ -62,6 +62,13 @@ func (s *Server) miniAppRoutes(f face, h *miniapp.Handlers) {
 	get(f, "/coupons/{id}", asCustomer, "我的一张券 · One of one's own coupons", h.GetCoupon)
 	get(f, "/coupons/{id}/pass", asCustomer, "到店出示的动态码 · The changing code to be shown in a shop", h.GetPass)
 	post(f, "/coupons/qualify", asCustomer, "购物车可用的券 · Which coupons fit a cart", h.QualifyCoupons)
+	get(f, "/messages", asCustomer, "站内信 · One's inbox", h.ListMessages)
+	get(f, "/messages/unread", asCustomer, "未读条数 · How many one has not read", h.CountUnread)
+	post(f, "/messages/{id}/read", asCustomer, "打开站内信 · Open a message", h.ReadMessage)
+	post(f, "/messages/{id}/follow", asCustomer, "点击站内信里的内容 · Follow what a message says", h.FollowMessage)
+	remove(f, "/messages/{id}", asCustomer, "删除站内信 · Take a message out of the inbox", h.RemoveMessage)
+	get(f, "/subscribe-templates", asCustomer, "可请求订阅的模板 · Templates to ask consent to", h.ListSubscribeTemplates)
+	post(f, "/subscriptions", asCustomer, "上报订阅结果 · Tell what one answered to a subscribe prompt", h.TellSubscribed)
 	remove(f, "/me/requests/{id}", asCustomer, "撤回申请 · Take a request back", h.CancelRequest)
 }
 
@@ -94,6 +101,8 @@ func (s *Server) sidebarRoutes(f face, h *sidebar.Handlers) {
 	post(f, "/reminders", may("task.write"), "提醒自己 · Remind oneself", h.Remind)
 	put(f, "/tasks/{id}/status", may("task.write"), "完成或放弃待办 · Close a task", h.CloseTask)
 	put(f, "/tasks/{id}/due", may("task.write"), "推迟待办 · Postpone a task", h.Postpone)
+	get(f, "/tasks/{id}/content", may("task.read"), "待发送的内容 · What a task asks to be sent", h.TaskContent)
+	get(f, "/customers/{id}/messages", may("customer.read"), "这位客户收到过什么 · What a customer has been sent", h.ListSent)
 }
 
 // consoleRoutes lists what the console calls: method, path, permission, what it is for, handler.
@@ -132,6 +141,18 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	get(f, "/deliveries/{id}", may("delivery.read"), "一条触达记录 · One delivery", h.GetDelivery)
 	post(f, "/deliveries/retry", may("delivery.write"), "重试失败的触达 · Retry what failed", h.RetryDeliveries)
 	post(f, "/deliveries/{id}/decide", may("delivery.write"), "裁定结果不明的触达 · Decide about one in doubt", h.DecideDelivery)
+	get(f, "/sender-tasks", may("delivery.read"), "待成员确认的群发和朋友圈 · What waits for staff to send it", h.ListSenderTasks)
+	post(f, "/sender-tasks/{id}/remind", may("delivery.write"), "提醒成员确认 · Remind the sender", h.RemindSender)
+	post(f, "/sender-tasks/{id}/cancel", may("delivery.write"), "收回未确认的群发 · Take back what was not confirmed", h.CancelSenderTask)
+	get(f, "/mass-quota", may("delivery.read"), "群发额度 · How much of the quota of mass messages is used", h.GetMassQuota)
+	get(f, "/mass-rules", may("delivery.read"), "群发跟进规则 · How mass messages are followed up", h.GetMassRules)
+	put(f, "/mass-rules", may("delivery.write"), "修改群发跟进规则 · Change how mass messages are followed up", h.SetMassRules)
+	get(f, "/sms-gateway", may("account.read"), "短信网关 · The SMS gateway", h.GetSMS)
+	put(f, "/sms-gateway", may("account.write"), "设置短信网关 · Set the SMS gateway", h.SetSMS)
+	get(f, "/mail-server", may("account.read"), "邮件服务器 · The mail server", h.GetEmail)
+	put(f, "/mail-server", may("account.write"), "设置邮件服务器 · Set the mail server", h.SetEmail)
+	get(f, "/subscribe-templates", may("delivery.read"), "订阅消息模板 · Subscribe templates", h.ListSubscribeTemplates)
+	post(f, "/subscribe-templates/sync", may("delivery.write"), "同步订阅消息模板 · Read the templates from the platform", h.SyncSubscribeTemplates)
 	get(f, "/delivery-pauses", may("delivery.read"), "暂停中的触达 · What is paused and why", h.ListDeliveryPauses)
 	remove(f, "/delivery-pauses/{id}", may("delivery.write"), "恢复触达 · End a pause", h.ResumeDeliveries)
 	get(f, "/merges", may("merge.read"), "客户合并记录 · Merges of customers", h.ListMerges)

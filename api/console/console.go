@@ -21,6 +21,7 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
 	"zhiyin/service/privacy"
@@ -50,6 +51,7 @@ type Handlers struct {
 	Tags        *tag.Service
 	AutoTags    *autotag.Service
 	Acquisition *acquisition.Service
+	Channels    *channel.Service
 	Groups      *group.Service
 	Intake      *intake.Service
 	Queue       *work.Queue

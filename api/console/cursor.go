@@ -55,6 +55,7 @@ const (
 	listStaff          = "staff"
 	listSyncRun        = "sync_run"
 	listTask           = "task"
+	listSenderTask     = "sender_task"
 	listWebhookSent    = "webhook_delivery"
 	listWork           = "work"
 	listSegment        = "segment"

@@ -9,6 +9,7 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
@@ -25,6 +26,7 @@ type Handlers struct {
 	Loyalty  *loyalty.Service
 	Coupons  *coupon.Service
 	Governor *governor.Governor
+	Channels *channel.Service
 }
 
 // None is the answer that holds nothing but its status.

@@ -4,10 +4,10 @@ import "zhiyin/service/fault"
 
 // What can go wrong for the caller.
 var (
-	ErrNoOpenID     = fault.New(fault.Conflict, "subscribe.no_openid", "该客户没有在这个小程序登录过", "This customer has not signed in to this mini-program")
-	ErrSettings     = fault.New(fault.Invalid, "channel.invalid_settings", "渠道设置有误", "The channel's settings are not right")
-	ErrNotSettable  = fault.New(fault.NotFound, "channel.no_settings", "没有这个渠道，或它没有可改的设置", "There is no such channel, or nothing to set")
-	ErrTaskNotFound = fault.New(fault.NotFound, "sender_task.not_found", "没有这个待确认任务", "No such task")
-	ErrTaskOver     = fault.New(fault.Conflict, "sender_task.over", "任务已经结束", "The task is over")
-	ErrReminded     = fault.New(fault.Conflict, "sender_task.reminded", "24 小时内最多提醒 3 次", "At most 3 reminders in 24 hours")
+	ErrNoOpenID      = fault.New(fault.Conflict, "subscribe.no_openid", "该客户没有在这个小程序登录过", "This customer has not signed in to this mini-program")
+	ErrSettings      = fault.New(fault.Invalid, "channel.invalid_settings", "渠道设置有误", "The channel's settings are not right")
+	ErrTaskNotFound  = fault.New(fault.NotFound, "sender_task.not_found", "没有这个待确认任务", "No such task")
+	ErrTaskOver      = fault.New(fault.Conflict, "sender_task.over", "任务已经结束", "The task is over")
+	ErrNothingToSend = fault.New(fault.NotFound, "task.nothing_to_send", "这个待办没有要发送的内容", "This task asks for nothing to be sent")
+	ErrReminded      = fault.New(fault.Conflict, "sender_task.reminded", "24 小时内最多提醒 3 次", "At most 3 reminders in 24 hours")
 )

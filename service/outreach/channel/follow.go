@@ -16,7 +16,10 @@ import (
 )
 
 // remindMost is how often the platform lets a message be brought to mind in 24 hours.
-const remindMost = 3
+const (
+	remindMost = 3
+	remindSpan = 24 * time.Hour
+)
 
 // RemindSenders brings messages to the minds of senders who have not confirmed. A job; may be run at any moment and twice.
 func (s *Service) RemindSenders(ctx context.Context) error {
@@ -46,7 +49,7 @@ func (s *Service) RemindSenders(ctx context.Context) error {
 // first: a lost answer counts.
 func (s *Service) remind(ctx context.Context, t *model.SenderTask, most int) error {
 	now := s.now()
-	recent := remindedSince(t.Reminded, now.Add(-24*time.Hour))
+	recent := remindedSince(t.Reminded, now.Add(-remindSpan))
 	if len(recent) >= most || t.Channel == NameMoment || t.Status != TaskWaiting {
 		return nil
 	}

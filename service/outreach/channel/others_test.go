@@ -293,8 +293,11 @@ func TestTask(t *testing.T) {
 	if err := town.db.Where("kind = ?", TaskKind).Order("id").Find(&tasks).Error; err != nil || len(tasks) != 2 {
 		t.Fatalf("tasks %+v, %v", tasks, err)
 	}
-	c, err := town.TaskContent(t.Context(), tasks[0].ID)
-	if err != nil || c == nil || c.Text != "生日快乐" {
+	if _, err := town.TaskContentOf(t.Context(), &staff.Viewer{StaffID: town.staff["staff0002"].ID}, tasks[0].ID); err != ErrNothingToSend {
+		t.Errorf("another's task: %v", err)
+	}
+	c, err := town.TaskContentOf(t.Context(), &staff.Viewer{StaffID: town.staff["staff0001"].ID}, tasks[0].ID)
+	if err != nil || c.Text != "生日快乐" {
 		t.Errorf("content %+v, %v", c, err)
 	}
 	for i, status := range []string{staff.TaskDone, staff.TaskDropped} {

@@ -220,6 +220,15 @@ func (s *Service) Consent(ctx context.Context, a *model.Account, customerID int6
 	})
 }
 
+// ConsentOf is Consent by the account's row.
+func (s *Service) ConsentOf(ctx context.Context, accountID, customerID int64, requestID string, answers []Answer) error {
+	a, err := s.Accounts.ByID(ctx, accountID)
+	if err != nil {
+		return err
+	}
+	return s.Consent(ctx, a, customerID, requestID, answers)
+}
+
 // Prompted is what the platform tells of a customer's answers. setting: they changed the setting itself, where a no takes
 // all consents away and a yes gives none. Repeatable for the same moment.
 func (s *Service) Prompted(ctx context.Context, a *model.Account, openID string, answers []Answer, setting bool, at time.Time) error {

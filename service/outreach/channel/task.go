@@ -156,14 +156,22 @@ func (s *Service) ReportTasks(ctx context.Context) error {
 	}
 }
 
-// TaskContent is what a task asks to be sent; nil when it asks for nothing of the kind.
-func (s *Service) TaskContent(ctx context.Context, taskID int64) (*message.Content, error) {
+// TaskContentOf is what one of the viewer's own tasks asks to be sent. It fails with ErrNothingToSend, also of another's task.
+func (s *Service) TaskContentOf(ctx context.Context, v *staff.Viewer, taskID int64) (*message.Content, error) {
 	row, err := taskMessageOf(s.DB.WithContext(ctx), taskID)
-	if err != nil || row == nil {
+	if err != nil {
 		return nil, err
+	}
+	if row == nil || row.StaffID != v.StaffID {
+		return nil, ErrNothingToSend
 	}
 	c, err := message.Decode(row.Content)
 	return &c, err
+}
+
+// HandlesOf gives the platform's handles of the files that a content carries; one that it does not have yet is absent.
+func (s *Service) HandlesOf(ctx context.Context, c *message.Content) (map[int64]string, error) {
+	return s.handles(ctx, []written{{content: *c}})
 }
 
 // endedTask is a task that the ledger has not heard the end of.
