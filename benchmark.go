@@ -61,6 +61,7 @@ func benchCommand() *cli.Command {
 				},
 			},
 			benchOutreachCommand(),
+			benchCouponCommand(),
 			{
 				Name: "platform", Usage: "the platform of bench outreach that takes everything, a process of its own", Hidden: true,
 				Action: func(ctx context.Context, c *cli.Command) error {
@@ -86,6 +87,24 @@ func benchOutreachCommand() *cli.Command {
 				return bench.Outreach(ctx, bench.OutreachOptions{
 					DSN: d.DSN, ServerPID: d.ServerPID, Messages: c.Int("messages"), RedisAddr: c.String("redis"), RedisPID: bench.PIDIn(os.Getenv("TEST_REDIS_PIDFILE")),
 					Platform: bench.PlatformProcess,
+				}, os.Stdout)
+			})
+		},
+	}
+}
+
+func benchCouponCommand() *cli.Command {
+	return &cli.Command{
+		Name: "coupon", Usage: "a rush on one coupon, beside one row lock per claim and the bare statements; redemptions, and codes",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "attempts", Value: 50_000}, &cli.IntFlag{Name: "stock", Value: 10_000}, &cli.IntFlag{Name: "callers", Value: 64},
+			&cli.IntFlag{Name: "uses", Value: 5_000, Usage: "redemptions"}, &cli.IntFlag{Name: "codes", Value: 1_000_000},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			return onScratch(ctx, func(d *bench.Database) error {
+				return bench.Coupon(ctx, bench.CouponOptions{
+					DSN: d.DSN, ServerPID: d.ServerPID, Attempts: c.Int("attempts"), Stock: c.Int("stock"), Callers: c.Int("callers"), Uses: c.Int("uses"),
+					Codes: c.Int("codes"),
 				}, os.Stdout)
 			})
 		},

@@ -28,7 +28,7 @@ func countsOf(tx *gorm.DB, ids []int64) (map[int64]*model.CouponCount, error) {
 }
 
 func useByID(tx *gorm.DB, id int64) (*Use, error) {
-	m, err := usesByID(tx, []int64{id})
+	m, err := usesByID(tx, tx, []int64{id})
 	if err == nil && m[id] == nil {
 		err = ErrNoUse
 	}
@@ -37,16 +37,17 @@ func useByID(tx *gorm.DB, id int64) (*Use, error) {
 
 // lockUses locks uses, in the order of their ids.
 func lockUses(tx *gorm.DB, ids []int64) (map[int64]*Use, error) {
-	return usesByID(model.ForUpdate(tx), ids)
+	return usesByID(tx, model.ForUpdate(tx), ids)
 }
 
-func usesByID(tx *gorm.DB, ids []int64) (map[int64]*Use, error) {
+// usesByID finds uses by a query of the caller's, and their parts.
+func usesByID(tx, q *gorm.DB, ids []int64) (map[int64]*Use, error) {
 	m := map[int64]*Use{}
 	if len(ids) == 0 {
 		return m, nil
 	}
 	var rows []model.CouponUse
-	if err := tx.Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
+	if err := q.Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("find uses of coupons: %w", err)
 	}
 	for i := range rows {

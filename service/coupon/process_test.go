@@ -1,0 +1,174 @@
+package coupon
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"zhiyin/model"
+	"zhiyin/model/modeltest"
+	"zhiyin/service/clock"
+)
+
+// What a client process is told.
+const (
+	envDSN  = "ZHIYIN_COUPON_TEST_DSN"
+	envPlan = "ZHIYIN_COUPON_TEST_PLAN" // batch, first customer, customers
+)
+
+// TestClientProcess is no test: it is a process of its own that claims, one coupon for each of its customers, many
+// at once, and says what came of it, line by line.
+func TestClientProcess(t *testing.T) {
+	dsn := os.Getenv(envDSN)
+	if dsn == "" {
+		t.Skip("only as a process of other tests")
+	}
+	var batch, first, n int64
+	if _, err := fmt.Sscan(os.Getenv(envPlan), &batch, &first, &n); err != nil {
+		t.Fatal(err)
+	}
+	h := open(t, modeltest.Open(t, dsn), clock.NewFake(noon))
+	said := make(chan string, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			said <- claimOnce(h, batch, first+i)
+		})
+	}
+	go func() { wg.Wait(); close(said) }()
+	for line := range said {
+		fmt.Println("said " + line)
+	}
+}
+
+// claimOnce claims under the one key of a customer, and says: customer, coupon or the fault's name.
+func claimOnce(h *house, batch, customer int64) string {
+	c, err := h.Issue(context.Background(), IssueInput{
+		BatchID: batch, CustomerID: customer, Source: SourceClaim, Key: Key{fmt.Sprint("customer:", customer), fmt.Sprintf("only-key-%d", customer)},
+	})
+	switch {
+	case err == nil:
+		return fmt.Sprint(customer, " ", c.ID)
+	case errors.Is(err, ErrSoldOut):
+		return fmt.Sprint(customer, " sold-out")
+	}
+	return fmt.Sprint(customer, " ", err)
+}
+
+// client starts a process that claims.
+func client(t *testing.T, dsn string, batch, first, n int64) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestClientProcess$", "-test.v")
+	cmd.Env = append(os.Environ(), envDSN+"="+dsn, envPlan+"="+fmt.Sprint(batch, " ", first, " ", n))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, bufio.NewScanner(out)
+}
+
+// TestF12_G4_RushOfProcesses: more ask than there are, from 8 processes, each of them a replica with a database pool of
+// its own: exactly the stock is issued, nobody has two, and everybody is answered. ZHIYIN_FULL=1 asks 10,000 for 1,000.
+func TestF12_G4_RushOfProcesses(t *testing.T) {
+	processes, each, stock := int64(8), int64(50), int64(60)
+	if os.Getenv("ZHIYIN_FULL") != "" {
+		each, stock = 1250, 1000
+	}
+	if !modeltest.OnMySQL() {
+		processes, each, stock = 2, 40, 30 // one writer at a time, whoever asks
+	}
+	dsn := modeltest.DSN(t)
+	h := open(t, modeltest.Open(t, dsn), clock.NewFake(noon))
+	b := h.batch(func(in *BatchInput) { in.Stock = stock })
+	began := time.Now()
+	var mu sync.Mutex
+	answers := map[string]string{}
+	var wg sync.WaitGroup
+	for p := range processes {
+		cmd, out := client(t, dsn, b.ID, 1+p*each, each)
+		wg.Go(func() {
+			for out.Scan() {
+				if line, ok := strings.CutPrefix(out.Text(), "said "); ok {
+					who, what, _ := strings.Cut(line, " ")
+					mu.Lock()
+					answers[who] = what
+					mu.Unlock()
+				}
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	won := 0
+	for who, what := range answers {
+		if _, err := strconv.Atoi(what); err == nil {
+			won++
+		} else if what != "sold-out" {
+			t.Errorf("customer %s: %s", who, what)
+		}
+	}
+	var people int64
+	if err := h.db.Model(&model.Coupon{}).Distinct("customer_id").Count(&people).Error; err != nil {
+		t.Fatal(err)
+	}
+	if int64(len(answers)) != processes*each || int64(won) != stock || people != stock || h.count(b.ID).Issued != stock {
+		t.Errorf("%d answers, %d won, %d people have one, %d counted", len(answers), won, people, h.count(b.ID).Issued)
+	}
+	t.Logf("%d attempts from %d processes in %s", processes*each, processes, time.Since(began).Round(time.Millisecond))
+	h.reconciles()
+}
+
+// TestF3_KilledInTheMiddleOfClaims: processes are killed at any moment; whoever repeats with their key gets the coupon
+// they were told of, and nobody gets two.
+func TestF3_KilledInTheMiddleOfClaims(t *testing.T) {
+	dsn := modeltest.DSN(t)
+	h := open(t, modeltest.Open(t, dsn), clock.NewFake(noon))
+	b := h.batch(func(in *BatchInput) { in.Stock = 500 })
+	const each = 60
+	for round := range int64(3) {
+		told := map[int64]string{}
+		cmd, out := client(t, dsn, b.ID, 1+round*each, each)
+		stopAfter := rand.IntN(each)
+		for out.Scan() {
+			if line, ok := strings.CutPrefix(out.Text(), "said "); ok {
+				who, what, _ := strings.Cut(line, " ")
+				id, err := strconv.ParseInt(who, 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if told[id] = what; len(told) > stopAfter {
+					break
+				}
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed
+		for i := range int64(each) {
+			who := 1 + round*each + i
+			_, again, _ := strings.Cut(claimOnce(h, b.ID, who), " ")
+			if told[who] != "" && told[who] != again {
+				t.Errorf("customer %d was told %s, and after the kill %s", who, told[who], again)
+			}
+		}
+	}
+	if n := h.count(b.ID).Issued; n != 3*each || modeltest.Count[model.Coupon](t, h.db) != 3*each {
+		t.Errorf("%d issued for %d customers", n, 3*each)
+	}
+	h.reconciles()
+}
