@@ -22,7 +22,7 @@ func offers(t testing.TB) []any {
 		return []any{
 			&model.CouponBatch{
 				ID: id, Name: "十元券", Kind: "amount_off", Terms: `{"off_fen":1000}`, State: state, Version: 1, Stock: 100, PerCustomer: 5, ValidUntil: &until,
-				Rules: fmt.Sprintf(`{"not_products":[%d],"staff":[%d],"staff_daily":3}`, second, salesID), Claimable: true, Transferable: true,
+				Rules: fmt.Sprintf(`{"not_products":[%d],"staff_daily":3}`, second), Claimable: true, Transferable: true,
 				CreatedBy: operatorID, SubmittedBy: operatorID, CreatedAt: noon, UpdatedAt: noon,
 			},
 			&model.CouponCount{BatchID: id, State: state, Version: 1, Stock: 100, Issued: 2},
@@ -106,11 +106,18 @@ func init() {
 		"POST /coupons/{id}/transfer": body(one(couponID), func(c *company) map[string]any {
 			return map[string]any{"reason": "送朋友", "customer_id": c.ids.Of(model.KindCustomer, careCustomer)}
 		}),
-		"POST /coupons/{id}/review": body(one(heldCouponID), with(map[string]any{"good": true})),
-		"GET /coupon-entries":       {},
-		"GET /coupon-givers":        {query: "from=2026-11-01T00:00:00Z"},
-		"GET /coupon-balances":      {},
-		"POST /coupon-balances":     {},
+		"POST /coupons/{id}/review":               body(one(heldCouponID), with(map[string]any{"good": true})),
+		"GET /api/sidebar/coupon-offers":          {},
+		"GET /api/sidebar/customers/{id}/coupons": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+		"POST /api/sidebar/customers/{id}/coupons": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: func(c *company) map[string]any {
+			return map[string]any{"batch_id": c.ids.Of(model.KindCouponBatch, couponBatchID)}
+		}},
+		"POST /api/sidebar/passes/verify": {body: with(map[string]any{"pass": "notapass", "shop": "一店", "amount_fen": 5000}), want: 409},
+		"POST /api/sidebar/passes/redeem": {body: with(map[string]any{"pass": "notapass", "shop": "一店", "amount_fen": 5000}), want: 409},
+		"GET /coupon-entries":             {},
+		"GET /coupon-givers":              {query: "from=2026-11-01T00:00:00Z"},
+		"GET /coupon-balances":            {},
+		"POST /coupon-balances":           {},
 	} {
 		calls[name] = k
 	}
@@ -243,4 +250,27 @@ func TestS52_WhoSubmittedABatchDoesNotApproveIt(t *testing.T) {
 	if rec := c.do(approve("admin")); rec.Code != 200 {
 		t.Errorf("somebody else: %d %s", rec.Code, rec.Body)
 	}
+}
+
+// TestStaffRedeemInTheShop: what a customer shows is verified and redeemed by staff, once, with the shop recorded.
+func TestStaffRedeemInTheShop(t *testing.T) {
+	m := newMini(t)
+	token, id := m.shopper("c1")
+	b := m.browser().enter("service-1")
+	pass := decode[struct{ Code string }](t, m.call("GET", "/coupons/"+id+"/pass", token, nil).Body.Bytes()).Code
+	sale := map[string]any{"pass": pass, "shop": "杭州一店", "amount_fen": 4000, "lines": []any{map[string]any{"product": "A", "quantity": 2}}}
+	rec := b.call("POST", "/passes/verify", sale)
+	if got := decode[struct {
+		Pay int64 `json:"pay_fen"`
+	}](t, rec.Body.Bytes()); rec.Code != 200 || got.Pay != 4000 {
+		t.Errorf("verify: %d %s", rec.Code, rec.Body)
+	}
+	if rec = b.call("POST", "/passes/redeem", sale); rec.Code != 200 {
+		t.Fatalf("redeem: %d %s", rec.Code, rec.Body)
+	}
+	var use model.CouponUse
+	if err := m.db.Where("shop = ?", "杭州一店").Take(&use).Error; err != nil || use.State != "redeemed" || use.StaffID != serviceID {
+		t.Errorf("use %+v, %v", use, err)
+	}
+	problemOf(t, "once more", b.call("POST", "/passes/redeem", sale), 409, "coupon.refused")
 }

@@ -97,6 +97,12 @@ func (s *Server) sidebarRoutes(f face, h *sidebar.Handlers) {
 	get(f, "/custom-fields", may("field.read"), "自定义字段 · Custom fields", h.ListCustomFields)
 	get(f, "/orders/{id}", may("order.read"), "订单详情 · One order", h.GetOrder)
 
+	get(f, "/coupon-offers", may("coupon.give"), "可发放的券 · What one may give today", h.ListGivableCoupons)
+	get(f, "/customers/{id}/coupons", may("customer.read"), "客户的券 · A customer's coupons", h.ListCustomerCoupons)
+	post(f, "/customers/{id}/coupons", may("coupon.give"), "给客户发券 · Give a customer a coupon", h.GiveCoupon)
+	post(f, "/passes/verify", may("coupon.give"), "验券 · What a coupon that is shown would save", h.VerifyCoupon)
+	post(f, "/passes/redeem", may("coupon.give"), "到店核销 · Redeem a coupon that is shown", h.RedeemCoupon)
+
 	get(f, "/tasks", may("task.read"), "我的待办 · One's own tasks", h.ListTasks)
 	post(f, "/reminders", may("task.write"), "提醒自己 · Remind oneself", h.Remind)
 	put(f, "/tasks/{id}/status", may("task.write"), "完成或放弃待办 · Close a task", h.CloseTask)

@@ -28,7 +28,8 @@ type Coupon struct {
 	MovedAt       time.Time `json:"moved_at"`
 }
 
-func (h *Handlers) coupon(c *coupon.Item) Coupon {
+// ShownCoupon is a coupon as staff see it.
+func (h *Handlers) ShownCoupon(c *coupon.Item) Coupon {
 	out := Coupon{
 		ID: h.IDs.Of(model.KindCoupon, c.ID), BatchID: h.IDs.Of(model.KindCouponBatch, c.BatchID), CustomerID: h.IDs.Of(model.KindCustomer, c.CustomerID),
 		State: c.State, BalanceFen: int64(c.BalanceFen), ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, Source: c.Source, Step: c.Step,
@@ -66,7 +67,7 @@ func (h *Handlers) ListCoupons(ctx context.Context, in *ListCouponsInput) (*Page
 	}
 	var items []Coupon
 	for i := range rows {
-		items = append(items, h.coupon(&rows[i]))
+		items = append(items, h.ShownCoupon(&rows[i]))
 	}
 	return newPage(h, listCoupon, items, lastOf(rows, in.Limit, func(c coupon.Item) int64 { return c.ID }))
 }
@@ -85,7 +86,7 @@ func (h *Handlers) oneCoupon(ctx context.Context, id int64) (*One[Coupon], error
 	if err != nil {
 		return nil, err
 	}
-	return one(h.coupon(c)), nil
+	return one(h.ShownCoupon(c)), nil
 }
 
 // CouponEntry is one move of one coupon.
@@ -139,14 +140,15 @@ type Repeatable struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"8" maxLength:"64" required:"true" doc:"of your making: sent again under it, the same request is answered as before"`
 }
 
-func (r *Repeatable) key(ctx context.Context) coupon.Key {
+// Key is the caller's key.
+func (r *Repeatable) Key(ctx context.Context) coupon.Key {
 	return coupon.Key{Whose: fmt.Sprintf("staff:%d", ViewerOf(ctx).StaffID), Name: r.IdempotencyKey}
 }
 
 // act is what somebody wants to do with a coupon.
 func (h *Handlers) act(ctx context.Context, key Repeatable, id, reason string) (coupon.Act, error) {
 	row, err := h.IDs.Row(model.KindCoupon, id)
-	return coupon.Act{Key: key.key(ctx), CouponID: row, StaffID: ViewerOf(ctx).StaffID, Reason: reason}, err
+	return coupon.Act{Key: key.Key(ctx), CouponID: row, StaffID: ViewerOf(ctx).StaffID, Reason: reason}, err
 }
 
 func (h *Handlers) acted(ctx context.Context, c *model.Coupon, err error) (*One[Coupon], error) {

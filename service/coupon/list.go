@@ -2,6 +2,7 @@ package coupon
 
 import (
 	"context"
+	"errors"
 
 	"zhiyin/model"
 )
@@ -106,6 +107,45 @@ func (s *Service) Offers(ctx context.Context, customerID int64) ([]Offer, error)
 			o.Limit = v.PerCustomer > 0 && t.Had >= v.PerCustomer || v.PerDay > 0 && t.Today >= v.PerDay
 		}
 		list = append(list, o)
+	}
+	return list, nil
+}
+
+// Givable is a batch that a staff member may give coupons of.
+type Givable struct {
+	model.CouponBatch
+	Left    int64 // how many they may still give today
+	SoldOut bool
+}
+
+// Givable lists what a staff member may give, with their allowance of today.
+func (s *Service) Givable(ctx context.Context, staffID int64) ([]Givable, error) {
+	db := s.DB.WithContext(ctx)
+	rows, err := batchesBefore(db, BatchActive, 0, maxOffersShown)
+	if err != nil {
+		return nil, err
+	}
+	views, err := s.views(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	day, _ := s.day(now)
+	var list []Givable
+	for _, v := range views {
+		o, err := offerOf(&v.CouponBatch)
+		if err != nil {
+			return nil, err
+		}
+		given, err := givenBy(db, v.ID, []int64{staffID}, day)
+		if err != nil {
+			return nil, err
+		}
+		b := &batchIssue{offer: o, count: &v.Count, given: given}
+		if err := b.givable(staffID); errors.Is(err, ErrMayNot) || b.open(&IssueInput{Source: SourceStaff}, now) != nil {
+			continue
+		}
+		list = append(list, Givable{v.CouponBatch, max(0, o.rules.StaffDaily-given[staffID]), v.Stock > 0 && v.Count.Issued >= v.Stock})
 	}
 	return list, nil
 }

@@ -44,14 +44,14 @@ var (
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
 		"tag.batch", "tag_rule.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write",
-		"merge.write", "coupon.write", "coupon.issue", "coupon.approve",
+		"merge.write", "coupon.write", "coupon.issue", "coupon.approve", "coupon.give",
 		"event.write",
 		"field.write", "customer.sensitive", "customer.reveal",
 		"delivery.write",
 		"message.write", "governor.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write", "privacy.write"}
-	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "field.read", "customer.reveal"}
+	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "coupon.give", "field.read", "customer.reveal"}
 )
 
 // roles is the one table of who may do what.
