@@ -29,7 +29,7 @@ type changed struct {
 	platformIDs map[int64]string
 }
 
-func (c *changes) add(ch change, r model.Delivery) { c.addWithID(ch, r.LaneID, r.ID, "") }
+func (c *changes) add(ch change, r *model.Delivery) { c.addWithID(ch, r.LaneID, r.ID, "") }
 
 func (c *changes) addWithID(ch change, lane, id int64, platformID string) {
 	if c.of == nil {

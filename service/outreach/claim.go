@@ -64,7 +64,7 @@ func (s *Service) claim(ctx context.Context, lane *model.DeliveryLane, ch Descri
 			return err
 		}
 		c.grip = grip{row.ID, row.Token, row.Fence}
-		rows, err := takeDue(tx, lane.ID, row.ID, ids, now)
+		rows, err := takeDue(tx, lane.ID, row.ID, due, ids, now)
 		if err != nil {
 			return err
 		}
@@ -91,21 +91,22 @@ func (s *Service) claim(ctx context.Context, lane *model.DeliveryLane, ch Descri
 func (s *Service) ruleTx(tx *gorm.DB, t *tally, c *chunk, ch Description, rows []model.Delivery, now time.Time) error {
 	var outs changes
 	live := rows[:0]
-	for _, r := range rows {
-		if r.ExpiresAt != nil && !now.Before(*r.ExpiresAt) {
+	for i := range rows {
+		if r := &rows[i]; r.ExpiresAt != nil && !now.Before(*r.ExpiresAt) {
 			outs.add(change{to: Expired, reason: governor.ReasonExpired}, r)
 			continue
 		}
-		live = append(live, r)
+		live = append(live, rows[i])
 	}
 	rulings, err := s.rulings(tx, c.lane, ch, live)
 	if err != nil {
 		return err
 	}
-	for i, r := range live {
+	for i := range live {
+		r := &live[i]
 		switch ruling := rulings[i]; ruling.Verdict {
 		case governor.Allow:
-			c.rows = append(c.rows, r)
+			c.rows = append(c.rows, *r)
 		case governor.Later:
 			outs.add(change{to: Planned, reason: ruling.Reason, due: ruling.At.UTC(), free: true}, r)
 		default:
@@ -125,7 +126,8 @@ func (s *Service) rulings(tx *gorm.DB, lane *model.DeliveryLane, ch Description,
 		return nil, err
 	}
 	asks := make([]governor.Ask, len(rows))
-	for i, r := range rows {
+	for i := range rows {
+		r := &rows[i]
 		asks[i] = governor.Ask{
 			Ref: r.ID, CustomerID: r.CustomerID, Channel: lane.Channel, Topic: lane.Topic, Source: lane.Source, SourceID: lane.SourceID,
 			Purpose: ch.Consent, Targeted: lane.Targeted, Transactional: lane.Transactional, Priority: lane.Priority, DueAt: r.DueAt,

@@ -124,7 +124,8 @@ func (s *Service) applyFound(ctx context.Context, row *model.DeliveryCall, lane 
 	now := s.now()
 	var out changes
 	var open []int64
-	for _, r := range rows {
+	for i := range rows {
+		r := &rows[i]
 		if State(r.State) != InDoubt {
 			continue // somebody has decided
 		}

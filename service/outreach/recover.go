@@ -66,7 +66,8 @@ func (s *Service) recoverOne(ctx context.Context, c *model.DeliveryClaim) error 
 			}
 		}
 		var out changes
-		for _, r := range rows {
+		for i := range rows {
+			r := &rows[i]
 			switch {
 			case !begun[r.ID]:
 				out.add(change{to: Planned, due: r.DueAt, free: true}, r)

@@ -28,9 +28,9 @@ func (d *dispatcher) run(stop, base context.Context, ch Channel, c *chunk) error
 		return nil
 	}
 	desc := ch.Describe()
-	b := &batch{d: d, s: d.s, ch: ch, desc: desc, chunk: c, left: map[int64]model.Delivery{}}
-	for _, r := range c.rows {
-		b.left[r.ID] = r
+	b := &batch{d: d, s: d.s, ch: ch, desc: desc, chunk: c, left: make(map[int64]*model.Delivery, len(c.rows))}
+	for i := range c.rows {
+		b.left[c.rows[i].ID] = &c.rows[i]
 	}
 	bundles, err := b.prepare(base)
 	if err != nil {
@@ -55,7 +55,7 @@ type batch struct {
 	ch   Channel
 	desc Description
 	*chunk
-	left map[int64]model.Delivery // neither refused nor in a call yet
+	left map[int64]*model.Delivery // neither refused nor in a call yet
 }
 
 // bundle is one call, or calls for one delivery each, that share a row.
@@ -83,7 +83,7 @@ func (b *batch) prepare(ctx context.Context) ([]*bundle, error) {
 }
 
 func (b *batch) bundles(calls []Call) (all []*bundle, err error) {
-	seen := map[int64]bool{}
+	seen := make(map[int64]bool, len(b.rows))
 	single := b.desc.Batch <= 1
 	most := bundleMost
 	if b.desc.Doubt == DoubtOperator {

@@ -128,6 +128,13 @@ func orElse(s, other string) string {
 
 // overTx gives the governor back what it reserved for deliveries that will not leave, and records what others wait to hear of them.
 func (s *Service) overTx(tx *gorm.DB, out *changes, lane *model.DeliveryLane, rows []model.Delivery, now time.Time) error {
+	over := false
+	for ch := range out.of {
+		over = over || ch.to.Over()
+	}
+	if !over { // most of the time
+		return nil
+	}
 	byID := make(map[int64]*model.Delivery, len(rows))
 	for i := range rows {
 		byID[rows[i].ID] = &rows[i]

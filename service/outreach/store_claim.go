@@ -1,6 +1,7 @@
 package outreach
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ func lockLane(tx *gorm.DB, laneID int64) error {
 
 // dueInLane lists what is due in a lane, from a spot on.
 func dueInLane(tx *gorm.DB, laneID int64, now time.Time, from spot, n int) (rows []model.Delivery, err error) {
-	query, args := "SELECT id, due_at FROM delivery WHERE shelf = ? AND lane_id = ? AND due_at <= ?", []any{shelfPlanned, laneID, now}
+	query, args := "SELECT "+claimed+" FROM delivery WHERE shelf = ? AND lane_id = ? AND due_at <= ?", []any{shelfPlanned, laneID, now}
 	if from.id != 0 {
 		query += " AND due_at >= ? AND (due_at > ? OR id > ?)"
 		args = append(args, from.dueAt, from.dueAt, from.id)
@@ -39,19 +40,35 @@ func within(ids []int64) (cond string, args []any) {
 	return "id IN ?", []any{ids}
 }
 
-// takeDue claims due deliveries and reads back which they were.
-func takeDue(tx *gorm.DB, laneID, claimID int64, ids []int64, now time.Time) (rows []model.Delivery, err error) {
+// claimed is what is read of deliveries to be sent.
+const claimed = "id, source, source_id, step, customer_id, group_id, occurrence, lane_id, message_id, vars, due_at, expires_at, attempts, platform_id"
+
+// takeDue claims due deliveries and tells which they were, by id. ids are those of due, sorted. They are read back only where not every one
+// could be taken: else what was read just before, with the lane locked, is what they are.
+func takeDue(tx *gorm.DB, laneID, claimID int64, due []model.Delivery, ids []int64, now time.Time) (rows []model.Delivery, err error) {
+	all := true
 	for part := range slices.Chunk(ids, idsAtOnce) {
 		cond, args := within(part)
-		err := tx.Exec("UPDATE delivery SET state = ?, shelf = ?, claim_id = ?, attempts = attempts + 1, updated_at = ? WHERE "+cond+
+		res := tx.Exec("UPDATE delivery SET state = ?, shelf = ?, claim_id = ?, attempts = attempts + 1, updated_at = ? WHERE "+cond+
 			" AND lane_id = ? AND state = ? AND due_at <= ?",
-			slices.Concat([]any{Claimed, shelfGoing, claimID, now}, args, []any{laneID, Planned, now})...).Error
-		if err != nil {
-			return nil, err
+			slices.Concat([]any{Claimed, shelfGoing, claimID, now}, args, []any{laneID, Planned, now})...)
+		if res.Error != nil {
+			return nil, res.Error
 		}
+		all = all && res.RowsAffected == int64(len(part))
+	}
+	if all {
+		for i := range due {
+			due[i].ClaimID, due[i].State = claimID, int8(Claimed)
+			due[i].Attempts++
+		}
+		slices.SortFunc(due, func(a, b model.Delivery) int { return cmp.Compare(a.ID, b.ID) })
+		return due, nil
+	}
+	for part := range slices.Chunk(ids, idsAtOnce) {
+		cond, args := within(part)
 		var some []model.Delivery
-		err = tx.Raw("SELECT id, source, source_id, step, customer_id, group_id, occurrence, lane_id, message_id, vars, due_at, expires_at, attempts, "+
-			"platform_id FROM delivery WHERE "+cond+" AND claim_id = ? AND state = ? ORDER BY id", append(args, claimID, Claimed)...).Scan(&some).Error
+		err = tx.Raw("SELECT "+claimed+" FROM delivery WHERE "+cond+" AND claim_id = ? AND state = ? ORDER BY id", append(args, claimID, Claimed)...).Scan(&some).Error
 		if err != nil {
 			return nil, err
 		}
