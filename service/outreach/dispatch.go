@@ -12,7 +12,7 @@ import (
 // How the sender looks for what is due.
 const (
 	pollTime   = 500 * time.Millisecond
-	chunkMost  = 2000 // deliveries claimed at once
+	chunkMost  = 4000 // deliveries claimed at once
 	slotsOf    = 4    // chunks under way per channel and account
 	slotsAll   = 64
 	restMost   = 5 * time.Minute

@@ -16,9 +16,9 @@ import (
 const (
 	leaseTime    = 30 * time.Second
 	callTimeout  = 10 * time.Second
-	atOnce       = 64  // calls under way per account and process
-	bundleMost   = 500 // calls for one delivery each that share a row
-	bundleUnsure = 20  // the same where what is under way at a crash stays in doubt for an operator
+	atOnce       = 64   // calls under way per account and process
+	bundleMost   = 1000 // calls for one delivery each that share a row
+	bundleUnsure = 20   // the same where what is under way at a crash stays in doubt for an operator
 	mostAttempts = 6
 )
 

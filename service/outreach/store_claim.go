@@ -2,6 +2,7 @@ package outreach
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,14 @@ func dueInLane(tx *gorm.DB, laneID int64, now time.Time, from spot, n int) (rows
 	return rows, err
 }
 
+// parts splits sorted ids for statements; those without gaps need not be.
+func parts(ids []int64, size int) iter.Seq[[]int64] {
+	if len(ids) > 0 && ids[len(ids)-1]-ids[0]+1 == int64(len(ids)) {
+		size = len(ids)
+	}
+	return slices.Chunk(ids, size)
+}
+
 // within is the condition that an id is one of these, which are sorted. Ids without gaps are named by their ends, which databases find quicker.
 func within(ids []int64) (cond string, args []any) {
 	first, last := ids[0], ids[len(ids)-1]
@@ -47,7 +56,7 @@ const claimed = "id, source, source_id, step, customer_id, group_id, occurrence,
 // could be taken: else what was read just before, with the lane locked, is what they are.
 func takeDue(tx *gorm.DB, laneID, claimID int64, due []model.Delivery, ids []int64, now time.Time) (rows []model.Delivery, err error) {
 	all := true
-	for part := range slices.Chunk(ids, idsAtOnce) {
+	for part := range parts(ids, idsAtOnce) {
 		cond, args := within(part)
 		res := tx.Exec("UPDATE delivery SET state = ?, shelf = ?, claim_id = ?, attempts = attempts + 1, updated_at = ? WHERE "+cond+
 			" AND lane_id = ? AND state = ? AND due_at <= ?",
@@ -98,7 +107,11 @@ func writeChange(tx *gorm.DB, claimID int64, from State, ids []int64, ch change,
 	if len(platformIDs) > 0 {
 		size = 200 // of a CASE, every branch is looked at
 	}
-	for part := range slices.Chunk(ids, size) {
+	split := parts(ids, size)
+	if len(platformIDs) > 0 {
+		split = slices.Chunk(ids, size)
+	}
+	for part := range split {
 		set, args := setOf(ch, from, part, platformIDs, now)
 		cond, of := within(part)
 		res := tx.Exec("UPDATE delivery SET "+set+" WHERE "+cond+" AND claim_id = ? AND state = ?", slices.Concat(args, of, []any{claimID, from})...)
