@@ -32,6 +32,7 @@ import (
 	"zhiyin/service/apikey"
 	"zhiyin/service/audience"
 	"zhiyin/service/autotag"
+	"zhiyin/service/campaign"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/coupon"
@@ -93,6 +94,7 @@ type parts struct {
 	messages    *message.Service
 	outreach    *outreach.Service
 	channels    *channel.Service
+	campaigns   *campaign.Service
 	catalog     *catalog.Service
 	apiKeys     *apikey.Service
 	webhooks    *webhook.Service
@@ -350,6 +352,8 @@ func (p *parts) duties(ctx context.Context) (err error) {
 func (p *parts) jobs() job.Deps {
 	return job.Deps{
 		LifecycleNightly: p.lifecycle.Nightly,
+		CampaignTick:     p.campaigns.Tick,
+		CampaignCount:    p.campaigns.CountDue,
 		PointsExpire:     p.loyalty.ExpireDue,
 		PointsVerify:     p.loyalty.Verify,
 		TierLook:         p.loyalty.LookAtTiers,
@@ -416,7 +420,7 @@ func (p *parts) faces(context.Context) error {
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
-			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Loyalty: p.loyalty, Transfers: p.transfers, Acquisition: p.acquisition, Channels: p.channels, Events: p.events,
+			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Campaigns: p.campaigns, Loyalty: p.loyalty, Transfers: p.transfers, Acquisition: p.acquisition, Channels: p.channels, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Outreach: p.outreach, Coupons: p.coupons, Governor: p.governor, Messages: p.messages, Secure: secure,
 		},
@@ -433,6 +437,7 @@ func (p *parts) faces(context.Context) error {
 			PageURL: p.cfg.SidebarPage(), Origins: p.cfg.SidebarOrigins(), OpenURL: p.cfg.Platform.OpenURL,
 		},
 		SidebarDoor: sidebar.NewDoor(p.staff, secure, p.limits("rate:sidebar:", sidebar.Rates, sidebar.ErrTooOften)),
+		Links:       p.campaigns,
 		Callback: callback.New(callback.Deps{
 			Accounts: p.accounts, Inbox: p.intake, Now: p.now, MaxAge: p.cfg.Callback.MaxAge, MaxBody: p.cfg.Callback.MaxBody,
 			Deadline: p.cfg.Callback.Deadline, IPs: p.callbackIPs, Logger: p.log, Metrics: p.metrics,

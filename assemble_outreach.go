@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"zhiyin/service/campaign"
 	"zhiyin/service/keyring"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
@@ -31,6 +32,10 @@ func (p *parts) reach() {
 		p.outreach.Register(c)
 	}
 	p.governor.UseQuotas(channel.NameMass, p.channels.MassQuotas())
+	p.campaigns = campaign.New(campaign.Deps{
+		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Ledger: p.outreach, Messages: p.messages, Kinds: p.events.Kinds,
+		ApprovalAbove: p.cfg.Campaign.ApprovalAbove, Logger: p.log,
+	})
 }
 
 // stageTitles are what people call the stages of the lifecycle, by their names.

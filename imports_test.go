@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"coupon"},
 	{"journey"},
 	{"loyalty"},
+	{"campaign"},
 	{"transfer"},
 	{"intake"},
 }

@@ -351,16 +351,44 @@ var calls = map[string]call{
 	"GET /redemptions":            {query: "state=to_hand_over"},
 	"PUT /redemptions/{id}/state": {kind: model.KindRedemption, row: redemptionID, want: 204, body: with(map[string]any{"state": "handed_over", "note": "门店自取"})},
 
-	"GET /cron-jobs":               {},
-	"POST /cron-jobs/{name}/run":   {},
-	"PUT /cron-jobs/{name}/paused": {body: with(map[string]any{"paused": true}), want: 204},
-	"GET /cron-runs":               {},
+	"GET /campaigns":                           {},
+	"POST /campaigns":                          {body: campaignBody},
+	"POST /campaigns/estimate":                 {body: campaignBody},
+	"GET /campaigns/{id}":                      {kind: model.KindCampaign, row: campaignID},
+	"PUT /campaigns/{id}":                      {kind: model.KindCampaign, row: campaignID, body: func(c *company) map[string]any { return map[string]any{"version": 1, "definition": campaignBody(c)} }},
+	"DELETE /campaigns/{id}":                   {kind: model.KindCampaign, row: campaignID, want: 204},
+	"POST /campaigns/{id}/copy":                {kind: model.KindCampaign, row: campaignID, body: with(map[string]any{"name": "副本"})},
+	"POST /campaigns/{id}/launch":              {kind: model.KindCampaign, row: campaignID},
+	"POST /campaigns/{id}/approve":             {kind: model.KindCampaign, row: askedID, body: with(map[string]any{"version": 1})},
+	"POST /campaigns/{id}/reject":              {kind: model.KindCampaign, row: askedID, body: with(map[string]any{"reason": "文案不妥"})},
+	"POST /campaigns/{id}/pause":               {kind: model.KindCampaign, row: runningID, body: with(map[string]any{"reason": "缺货"})},
+	"POST /campaigns/{id}/resume":              {kind: model.KindCampaign, row: pausedID},
+	"POST /campaigns/{id}/reschedule":          {kind: model.KindCampaign, row: runningID, body: with(map[string]any{"at": noon.AddDate(0, 0, 2)})},
+	"POST /campaigns/{id}/stop":                {kind: model.KindCampaign, row: runningID, body: with(map[string]any{"reason": "取消"})},
+	"GET /campaigns/{id}/runs":                 {kind: model.KindCampaign, row: runningID},
+	"GET /campaigns/{id}/runs/{run_id}/report": {kind: model.KindCampaign, row: runningID},
+	"GET /campaigns/{id}/links":                {kind: model.KindCampaign, row: runningID},
+	"POST /campaigns/{id}/links":               {kind: model.KindCampaign, row: runningID, body: with(map[string]any{"kind": "web", "target": "https://shop.example.com/sale"})},
+	"DELETE /links/{id}":                       {kind: model.KindShortLink, row: linkID, want: 204},
+	"GET /cron-jobs":                           {},
+	"POST /cron-jobs/{name}/run":               {},
+	"PUT /cron-jobs/{name}/paused":             {body: with(map[string]any{"paused": true}), want: 204},
+	"GET /cron-runs":                           {},
 }
 
 var (
 	pointsRuleBody = map[string]any{"name": "消费", "event_kind": "order.paid", "per_fen": 100, "valid_days": 365, "enabled": true}
 	rewardBody     = map[string]any{"name": "杯子", "kind": "gift", "price": 100, "stock": 5, "enabled": true}
 )
+
+func campaignBody(c *company) map[string]any {
+	return map[string]any{
+		"name": "双十一", "channel": "postbox", "account_id": c.ids.Of(model.KindAccount, acme),
+		"audience": map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}},
+		"variants": []any{map[string]any{"name": "A", "share_bp": 10000, "message_id": c.ids.Of(model.KindMessageVersion, messageID)}},
+		"goal":     map[string]any{"kind": "order.paid", "hours": 48},
+	}
+}
 
 var newAccount = map[string]any{
 	"kind": "wecom", "name": "third", "title": "丙公司", "platform_id": "ww0000000000000003", "agent_id": 1, "secret": "0123456789abcdef0123",
@@ -469,7 +497,7 @@ func (c *company) requestOf(r Route, k call) request {
 }
 
 func (c *company) requestFor(r Route, k call, id string) request {
-	path := strings.NewReplacer("{id}", id, "{name}", cmp.Or(k.name, "session.prune")).Replace(r.Path)
+	path := strings.NewReplacer("{id}", id, "{run_id}", c.ids.Of(model.KindCampaignRun, campaignRunID), "{name}", cmp.Or(k.name, "session.prune")).Replace(r.Path)
 	if k.query != "" {
 		path += "?" + strings.NewReplacer("{acme}", c.ids.Of(model.KindAccount, acme), "{careTask}", c.ids.Of(model.KindTask, careTask), "{customer}", c.ids.Of(model.KindCustomer, ownCustomer)).Replace(k.query)
 	}

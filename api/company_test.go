@@ -105,6 +105,13 @@ const (
 	twinOther
 	mergeID
 	reviewID
+	messageID
+	campaignID // a draft
+	askedID    // waits for approval
+	runningID
+	pausedID
+	campaignRunID
+	linkID
 	pointsRuleID
 	giftID
 	redemptionID
@@ -173,6 +180,7 @@ func (c *company) found() {
 	rows = append(rows, people()...)
 	rows = append(rows, customers(c.t)...)
 	rows = append(rows, twins()...)
+	rows = append(rows, pushes()...)
 	rows = append(rows, club()...)
 	rows = append(rows, reachRows()...)
 	rows = append(rows, things()...)
@@ -378,6 +386,30 @@ func club() []any {
 		&model.Redemption{ID: redemptionID, RewardID: giftID, CustomerID: ownCustomer, RequestKey: "b", Points: 30, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
 		&model.Redemption{ID: second, RewardID: giftID, CustomerID: careCustomer, RequestKey: "c", Points: 30, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
 	}
+}
+
+// pushes are campaigns in several states, with a run and a link.
+func pushes() []any {
+	rows := []any{
+		&model.Message{ID: messageID, Name: "预热", Version: 1, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
+		&model.MessageVersion{ID: messageID, MessageID: messageID, Version: 1, Channels: `["postbox"]`, Body: `{"text":"双十一见"}`, Hash: []byte{1}, Findings: "[]", StaffID: operatorID, CreatedAt: noon},
+		&model.CampaignRun{ID: campaignRunID, CampaignID: runningID, Number: 1, PlannedFor: noon, State: "sending", Members: 2, StartedAt: noon, FrozenAt: &noonRow, UpdatedAt: noon},
+		&model.CampaignRun{ID: second, CampaignID: runningID, Number: 2, PlannedFor: noon.Add(time.Hour), State: "sending", Members: 2, StartedAt: noon, FrozenAt: &noonRow, UpdatedAt: noon},
+		&model.ShortLink{ID: linkID, Code: "abcdefghij", CampaignID: runningID, Target: "https://shop.example.com/", Kind: "web", CreatedBy: operatorID, CreatedAt: noon},
+	}
+	next := noon.Add(time.Hour)
+	for i, state := range []string{"draft", "asked", "running", "paused"} {
+		id := int64(campaignID + i)
+		c := &model.Campaign{
+			ID: id, Name: "双十一" + state, Code: state, State: state, Channel: "postbox", AccountID: acme, Audience: `{"customers":[` + strconv.FormatInt(ownCustomer, 10) + `]}`,
+			Schedule: "{}", KeepHours: 72, Version: 1, CreatedBy: operatorID, ChangedBy: targetID, AskedBy: targetID, CreatedAt: noon, UpdatedAt: noon,
+		}
+		if state == "running" || state == "paused" {
+			c.Runs, c.NextAt = 1, &next
+		}
+		rows = append(rows, c, &model.CampaignVariant{CampaignID: id, Name: "A", ShareBP: 10000, MessageID: messageID})
+	}
+	return rows
 }
 
 func tagBatch(id int64) *model.TagBatch {

@@ -33,6 +33,7 @@ import (
 	"zhiyin/service/acquisition"
 	"zhiyin/service/apikey"
 	"zhiyin/service/autotag"
+	"zhiyin/service/campaign"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/coupon"
@@ -156,13 +157,18 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
 		Vault: vaulttest.New(t), Logger: log, Corp: func(string) channel.Corp { return massCorp{} }, MiniApp: func(string) channel.MiniApp { return r.platform },
 	})
+	ledger.Register(postbox{})
+	pushes := campaign.New(campaign.Deps{
+		DB: r.db, Queue: queue, Now: now, Zone: zone, Ledger: ledger, Messages: messages, Kinds: r.events.Kinds,
+		ApprovalAbove: 1000, Logger: log,
+	})
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
 	transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,
 	})
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
+			Campaigns: pushes, IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers, Governor: gov, Messages: messages,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
 			Outreach: ledger, Channels: channels,
@@ -176,11 +182,28 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",
 		},
 		SidebarDoor: sidebar.NewDoor(r.staff, o.secure, &rate.Limits{Now: now, Rates: sidebar.Rates, Refusal: sidebar.ErrTooOften}),
+		Links:       pushes,
 		Callback:    callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
 		Ready:       o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,
 	}))(t)
 	r.handler = r.server.Handler()
 	return r
+}
+
+// postbox is a channel that sends nothing.
+type postbox struct{}
+
+func (postbox) Describe() outreach.Description {
+	return outreach.Description{Name: "postbox", Zh: "邮筒", En: "Postbox", Contents: []message.Kind{message.KindText}}
+}
+func (postbox) Prepare(context.Context, []outreach.Delivery) ([]outreach.Call, []outreach.Refusal, error) {
+	return nil, nil, errors.ErrUnsupported
+}
+func (postbox) Send(context.Context, outreach.Call) (outreach.Outcome, error) {
+	return outreach.Outcome{}, errors.ErrUnsupported
+}
+func (postbox) Reconcile(context.Context, outreach.Call) (outreach.Found, error) {
+	return outreach.Found{}, errors.ErrUnsupported
 }
 
 // idleJobs does nothing, whatever jobs there are.

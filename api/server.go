@@ -36,6 +36,7 @@ type Deps struct {
 	Sidebar        *sidebar.Handlers
 	SidebarDoor    *sidebar.Door
 	Callback       *callback.Face
+	Links          Links
 	Ready          []Check
 	Version        string
 	TrustedProxies []string
@@ -91,6 +92,7 @@ func New(d Deps) (*Server, error) {
 
 	s.health(d.Ready)
 	d.Callback.Mount(s.engine)
+	s.links(d.Links)
 	s.consoleRoutes(face{
 		api: s.openAPI("知音 · Zhiyin", d.Version, "/openapi", consoleSchemes), prefix: "/api/console", tag: "console",
 		server: s, door: d.Door, security: either(consoleSchemes),

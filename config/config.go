@@ -33,6 +33,7 @@ type Config struct {
 	Work     Work     `koanf:"work"`
 	Sync     Sync     `koanf:"sync"`
 	Audience Audience `koanf:"audience"`
+	Campaign Campaign `koanf:"campaign"`
 	SignIn   SignIn   `koanf:"sign_in"`
 	Sidebar  Sidebar  `koanf:"sidebar"`
 	Webhook  Webhook  `koanf:"webhook"`
@@ -101,6 +102,11 @@ type Audience struct {
 	Index bool `koanf:"index" doc:"Keep an index of all customers in this process, about 300 MB for a million of them, and ask it instead of the database who fits a rule. Off, every answer comes from SQL."`
 }
 
+// Campaign is what goes out to many.
+type Campaign struct {
+	ApprovalAbove int64 `koanf:"approval_above" doc:"From how many people on a campaign needs the approval of a second person; 0: always."`
+}
+
 // SignIn is the console's door.
 type SignIn struct {
 	IdleTimeout     time.Duration `koanf:"idle_timeout" doc:"A session unused for this long ends."`
@@ -142,6 +148,7 @@ func Default() Config {
 		Work:     Work{Concurrency: 32, Poll: time.Second, Lease: 60 * time.Second, KeepDone: 72 * time.Hour},
 		Sync:     Sync{Schedule: "17 3 * * *", Concurrency: 8},
 		Audience: Audience{Index: true},
+		Campaign: Campaign{ApprovalAbove: 1000},
 		SignIn:   SignIn{IdleTimeout: 2 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour},
 		Log:      Log{Level: "info", Format: "text"},
 	}

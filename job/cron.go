@@ -28,6 +28,8 @@ type Deps struct {
 	PointsExpire       func(ctx context.Context) error
 	PointsVerify       func(ctx context.Context) error
 	TierLook           func(ctx context.Context) error
+	CampaignTick       func(ctx context.Context) error
+	CampaignCount      func(ctx context.Context) error
 	WorkPrune          func(ctx context.Context) error
 	CronWatch          func(ctx context.Context) error
 	CronPrune          func(ctx context.Context) error
@@ -161,6 +163,12 @@ func All(d Deps) []Job {
 		}, {
 			Name: "tier.look", Schedule: "43 0 * * *", Max: time.Hour, CatchUp: true, Run: d.TierLook,
 			Zh: "会员等级到期复核", En: "looks at customers for whose tier the time is over",
+		}, {
+			Name: "campaign.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.CampaignTick,
+			Zh: "开始到期的活动，结束已发完的活动", En: "begins campaigns that are due, and ends those whose messages have all left",
+		}, {
+			Name: "campaign.count", Schedule: "*/15 * * * *", Max: 5 * time.Minute, Run: d.CampaignCount,
+			Zh: "统计活动的转化", En: "has the conversions of campaigns counted",
 		}, {
 			Name: "lifecycle.nightly", Schedule: "17 2 * * *", Max: 5 * time.Minute, CatchUp: true, Run: d.LifecycleNightly,
 			Zh: "重新计算所有客户的生命周期、RFM、价值与流失风险", En: "starts the computation of everybody's stage, RFM, value and churn risk",

@@ -119,6 +119,14 @@ const (
 	KindMessageVersion
 )
 
+// The kinds of pushes.
+const (
+	KindCampaign Kind = iota + 180
+	KindCampaignVariant
+	KindCampaignRun
+	KindShortLink
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -24,6 +24,7 @@ func Rows() []any {
 		&Journey{}, &JourneyVersion{}, &Enrolment{}, &EnrolmentVisit{}, &JourneyCount{}, &JourneyRehearsal{},
 		&PointsAccount{}, &PointsEntry{}, &PointsLot{}, &PointsUse{}, &PointsRule{}, &CheckIn{}, &Tier{}, &CustomerTier{}, &TierChange{}, &LoyaltySetting{}, &Reward{}, &Redemption{},
 		&GovernorSetting{}, &ContactBook{}, &ContactRefusal{}, &SourceHoldout{}, &Message{}, &MessageVersion{}, &MessagePolicy{},
+		&Campaign{}, &CampaignVariant{}, &CampaignRun{}, &CampaignMember{}, &CampaignArm{}, &ShortLink{}, &ShortLinkDay{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&DataKey{}, &KeyRotation{}, &APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},

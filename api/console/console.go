@@ -12,6 +12,7 @@ import (
 	"zhiyin/service/acquisition"
 	"zhiyin/service/apikey"
 	"zhiyin/service/autotag"
+	"zhiyin/service/campaign"
 	"zhiyin/service/catalog"
 	"zhiyin/service/coupon"
 	"zhiyin/service/customer"
@@ -52,6 +53,7 @@ type Handlers struct {
 	AutoTags    *autotag.Service
 	Acquisition *acquisition.Service
 	Channels    *channel.Service
+	Campaigns   *campaign.Service
 	Groups      *group.Service
 	Intake      *intake.Service
 	Queue       *work.Queue

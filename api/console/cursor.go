@@ -32,6 +32,8 @@ func NewCursors(key []byte) (Cursors, error) {
 
 // The lists that have pages; a cursor is valid in its own alone.
 const (
+	listCampaign       = "campaign"
+	listCampaignRun    = "campaign_run"
 	listChannelCode    = "channel_code"
 	listCronTick       = "cron_tick"
 	listCustomer       = "customer"

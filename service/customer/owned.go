@@ -88,6 +88,7 @@ var unmoved = map[string]string{
 	"reveal":          "is the record of what was shown of one id",
 	"quality_finding": "is found anew every night",
 	"points_account":  "is counted anew from the entries, which move",
+	"campaign_member": "is the audience as it was frozen: whom it speaks of does not change afterwards",
 	"segment_member":  "segments hear of merges: the one goes out, and the other comes in if they fit",
 	"coupon_entry":    "a ledger: says whose the coupon was then",
 	// A merge is a fact that lifecycle hears of.

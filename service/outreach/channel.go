@@ -37,6 +37,16 @@ const (
 	DoubtRetry                  // the platform knows a repeat by its Key: send it again
 )
 
+// To says whom the deliveries of a channel name.
+type To int
+
+// Whom they name.
+const (
+	ToCustomers To = iota
+	ToGroups       // Intent.GroupID
+	ToStaff        // Intent.StaffID, who are written to themselves or publish something
+)
+
 // Limit is how many platform calls a channel makes for one account in a span of time, all processes together.
 type Limit struct {
 	Calls int
@@ -49,6 +59,7 @@ type Description struct {
 	Contents     []message.Kind // content kinds it can carry
 	Batch        int            // deliveries a call; 0 counts as 1
 	Senders      bool           // goes out in a staff member's name
+	To           To             // whom its deliveries name
 	Doubt        Doubt
 	// SettleTime is how long after a call the platform surely knows of it.
 	SettleTime time.Duration

@@ -24,7 +24,7 @@ type app struct {
 // Describe implements outreach.Channel. The platform drops what exceeds 30 a minute for one member without a word; see turns.
 func (a *app) Describe() outreach.Description {
 	return outreach.Description{
-		Name: NameApp, Zh: "应用消息", En: "App message to staff", Batch: 1,
+		Name: NameApp, Zh: "应用消息", En: "App message to staff", To: outreach.ToStaff, Batch: 1,
 		Contents: []message.Kind{message.KindText, message.KindCard}, Doubt: outreach.DoubtRetry,
 		Limits: []outreach.Limit{{Calls: 50, Per: time.Second}},
 	}

@@ -36,7 +36,7 @@ func (m *mass) Describe() outreach.Description {
 		Reports: []outreach.State{outreach.Sent, outreach.Failed}, Limits: []outreach.Limit{{Calls: 5, Per: time.Second}}, Concurrency: 4,
 	}
 	if m.groups {
-		d.Name, d.Zh, d.En, d.Batch, d.Consent = NameGroupMass, "客户群群发", "WeCom mass message to groups", wecom.MassGroups, ""
+		d.Name, d.Zh, d.En, d.To, d.Batch, d.Consent = NameGroupMass, "客户群群发", "WeCom mass message to groups", outreach.ToGroups, wecom.MassGroups, ""
 	}
 	return d
 }

@@ -25,7 +25,7 @@ type moment struct{ *Service }
 // Describe implements outreach.Channel. Platform documentation, 客户联系 · 企业发表内容到客户的朋友圈: ten a minute.
 func (m *moment) Describe() outreach.Description {
 	return outreach.Description{
-		Name: NameMoment, Zh: "客户朋友圈", En: "WeCom moments", Senders: true,
+		Name: NameMoment, Zh: "客户朋友圈", En: "WeCom moments", To: outreach.ToStaff, Senders: true,
 		// Each call has one delivery; two could share one, so that each has a row of its own in the ledger.
 		Batch:    2,
 		Contents: []message.Kind{message.KindText, message.KindImage, message.KindVideo, message.KindLink},
