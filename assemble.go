@@ -51,6 +51,7 @@ import (
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
+	"zhiyin/service/social/draw"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/transfer"
@@ -92,6 +93,7 @@ type parts struct {
 	loyalty     *loyalty.Service
 	governor    *governor.Governor
 	messages    *message.Service
+	draws       *draw.Service
 	outreach    *outreach.Service
 	channels    *channel.Service
 	campaigns   *campaign.Service
@@ -420,14 +422,14 @@ func (p *parts) faces(context.Context) error {
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
-			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Campaigns: p.campaigns, Loyalty: p.loyalty, Transfers: p.transfers, Acquisition: p.acquisition, Channels: p.channels, Events: p.events,
+			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Campaigns: p.campaigns, Loyalty: p.loyalty, Draws: p.draws, Transfers: p.transfers, Acquisition: p.acquisition, Channels: p.channels, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Outreach: p.outreach, Coupons: p.coupons, Governor: p.governor, Messages: p.messages, Secure: secure,
 		},
 		Door:     &console.Door{Staff: p.staff, Secure: secure},
 		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events, Coupons: p.coupons},
 		OpenDoor: &open.Door{Keys: p.apiKeys},
-		MiniApp:  &miniapp.Handlers{IDs: p.ids, Channels: p.channels, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty, Coupons: p.coupons, Governor: p.governor},
+		MiniApp:  &miniapp.Handlers{IDs: p.ids, Channels: p.channels, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty, Draws: p.draws, Coupons: p.coupons, Governor: p.governor},
 		MiniAppDoor: &miniapp.Door{
 			Visits: p.visits, Agreed: p.privacy,
 			Limits: p.limits("rate:", miniapp.Rates, miniapp.ErrTooOften),

@@ -31,6 +31,7 @@ var layers = [][]string{
 	{"journey"},
 	{"loyalty"},
 	{"campaign"},
+	{"social"},
 	{"transfer"},
 	{"intake"},
 }

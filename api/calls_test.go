@@ -345,11 +345,19 @@ var calls = map[string]call{
 		"version": 0, "check_in": []int{1, 2}, "check_in_valid_days": 30, "tier_window_days": 365, "tier_keep_days": 365, "tier_grace_days": 7,
 		"tiers": []any{map[string]any{"name": "银卡", "threshold_fen": 10000, "multiplier_bp": 12000, "benefits": []string{"生日礼"}}},
 	})},
-	"GET /rewards":                {},
-	"POST /rewards":               {body: with(rewardBody)},
-	"PUT /rewards/{id}":           {kind: model.KindReward, row: giftID, body: with(map[string]any{"version": 1, "reward": rewardBody})},
-	"GET /redemptions":            {query: "state=to_hand_over"},
-	"PUT /redemptions/{id}/state": {kind: model.KindRedemption, row: redemptionID, want: 204, body: with(map[string]any{"state": "handed_over", "note": "门店自取"})},
+	"GET /draws":                       {},
+	"POST /draws":                      {body: with(drawBody)},
+	"GET /draws/{id}":                  {kind: model.KindDraw, row: endedDraw},
+	"PUT /draws/{id}":                  {kind: model.KindDraw, row: drawID, body: with(map[string]any{"version": 1, "definition": drawBody})},
+	"PUT /draws/{id}/state":            {kind: model.KindDraw, row: drawID, want: 204, body: with(map[string]any{"state": "active"})},
+	"GET /draws/{id}/tries":            {kind: model.KindDraw, row: endedDraw, query: "state=to_hand_over"},
+	"GET /draws/{id}/check":            {kind: model.KindDraw, row: endedDraw},
+	"PUT /draw-tries/{id}/handed-over": {kind: model.KindDrawTry, row: drawTryID, want: 204, body: with(map[string]any{"note": "门店"})},
+	"GET /rewards":                     {},
+	"POST /rewards":                    {body: with(rewardBody)},
+	"PUT /rewards/{id}":                {kind: model.KindReward, row: giftID, body: with(map[string]any{"version": 1, "reward": rewardBody})},
+	"GET /redemptions":                 {query: "state=to_hand_over"},
+	"PUT /redemptions/{id}/state":      {kind: model.KindRedemption, row: redemptionID, want: 204, body: with(map[string]any{"state": "handed_over", "note": "门店自取"})},
 
 	"GET /campaigns":                           {},
 	"POST /campaigns":                          {body: campaignBody},
@@ -378,14 +386,18 @@ var calls = map[string]call{
 
 var (
 	pointsRuleBody = map[string]any{"name": "消费", "event_kind": "order.paid", "per_fen": 100, "valid_days": 365, "enabled": true}
-	rewardBody     = map[string]any{"name": "杯子", "kind": "gift", "price": 100, "stock": 5, "enabled": true}
+	drawBody       = map[string]any{
+		"name": "大转盘", "style": "wheel", "from": noon, "until": noon.AddDate(0, 0, 7), "per_day": 3,
+		"prizes": []any{map[string]any{"name": "手机", "kind": "gift", "odds": 1000, "stock": 1}},
+	}
+	rewardBody = map[string]any{"name": "杯子", "kind": "gift", "price": 100, "stock": 5, "enabled": true}
 )
 
 func campaignBody(c *company) map[string]any {
 	return map[string]any{
 		"name": "双十一", "channel": "postbox", "account_id": c.ids.Of(model.KindAccount, acme),
 		"audience": map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}},
-		"variants": []any{map[string]any{"name": "A", "share_bp": 10000, "message_id": c.ids.Of(model.KindMessageVersion, messageID)}},
+		"variants": []any{map[string]any{"name": "A", "share_bp": 10000, "message_id": c.ids.Of(model.KindMessageVersion, pushedID)}},
 		"goal":     map[string]any{"kind": "order.paid", "hours": 48},
 	}
 }

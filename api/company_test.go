@@ -105,7 +105,7 @@ const (
 	twinOther
 	mergeID
 	reviewID
-	messageID
+	pushedID   // a message that campaigns send
 	campaignID // a draft
 	askedID    // waits for approval
 	runningID
@@ -129,6 +129,9 @@ const (
 	balanceID
 	messageID // and of its version
 	senderTaskID
+	drawID // a draft
+	endedDraw
+	drawTryID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -377,6 +380,10 @@ func twins() []any {
 // club is a customer with points, a rule, a gift, and one who waits for theirs.
 func club() []any {
 	return []any{
+		luckyDraw(drawID, "draft"), luckyDraw(endedDraw, "ended"),
+		&model.DrawPrize{DrawID: endedDraw, Name: "手机", Kind: "gift", Odds: 1, Stock: 1},
+		&model.DrawTry{ID: drawTryID, DrawID: endedDraw, Number: 1, CustomerID: ownCustomer, Day: 20261122, RequestKey: "a", Nonce: "n", Place: 0, Won: true, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
+		&model.DrawTry{ID: second, DrawID: endedDraw, Number: 2, CustomerID: careCustomer, Day: 20261122, RequestKey: "b", Nonce: "n", Place: -1, State: "nothing", CreatedAt: noon, UpdatedAt: noon},
 		&model.PointsAccount{CustomerID: ownCustomer, Balance: 70, Earned: 100, CreatedAt: noon, UpdatedAt: noon},
 		&model.PointsEntry{CustomerID: ownCustomer, EntryKey: "a", Kind: "earn", FromBook: "issued", ToBook: "available", Points: 100, RuleID: pointsRuleID, Reason: "消费", CreatedAt: noon},
 		&model.PointsEntry{CustomerID: ownCustomer, EntryKey: "b", Kind: "spend", FromBook: "available", ToBook: "spent", Points: 30, Reason: "杯子", CreatedAt: noon},
@@ -391,8 +398,8 @@ func club() []any {
 // pushes are campaigns in several states, with a run and a link.
 func pushes() []any {
 	rows := []any{
-		&model.Message{ID: messageID, Name: "预热", Version: 1, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
-		&model.MessageVersion{ID: messageID, MessageID: messageID, Version: 1, Channels: `["postbox"]`, Body: `{"text":"双十一见"}`, Hash: []byte{1}, Findings: "[]", StaffID: operatorID, CreatedAt: noon},
+		&model.Message{ID: pushedID, Name: "预热", Version: 1, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},
+		&model.MessageVersion{ID: pushedID, MessageID: pushedID, Version: 1, Channels: `["postbox"]`, Body: `{"text":"双十一见"}`, Hash: []byte{1}, Findings: "[]", StaffID: operatorID, CreatedAt: noon},
 		&model.CampaignRun{ID: campaignRunID, CampaignID: runningID, Number: 1, PlannedFor: noon, State: "sending", Members: 2, StartedAt: noon, FrozenAt: &noonRow, UpdatedAt: noon},
 		&model.CampaignRun{ID: second, CampaignID: runningID, Number: 2, PlannedFor: noon.Add(time.Hour), State: "sending", Members: 2, StartedAt: noon, FrozenAt: &noonRow, UpdatedAt: noon},
 		&model.ShortLink{ID: linkID, Code: "abcdefghij", CampaignID: runningID, Target: "https://shop.example.com/", Kind: "web", CreatedBy: operatorID, CreatedAt: noon},
@@ -407,9 +414,16 @@ func pushes() []any {
 		if state == "running" || state == "paused" {
 			c.Runs, c.NextAt = 1, &next
 		}
-		rows = append(rows, c, &model.CampaignVariant{CampaignID: id, Name: "A", ShareBP: 10000, MessageID: messageID})
+		rows = append(rows, c, &model.CampaignVariant{CampaignID: id, Name: "A", ShareBP: 10000, MessageID: pushedID})
 	}
 	return rows
+}
+
+func luckyDraw(id int64, state string) *model.LuckyDraw {
+	return &model.LuckyDraw{
+		ID: id, Name: "大转盘", Style: "wheel", State: state, From: noon, Until: noon.Add(time.Hour), Commitment: []byte{1}, Tries: 2,
+		Version: 1, CreatedAt: noon, UpdatedAt: noon,
+	}
 }
 
 func tagBatch(id int64) *model.TagBatch {

@@ -50,6 +50,7 @@ import (
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
+	"zhiyin/service/social/draw"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/transfer"
@@ -125,6 +126,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	cycle := lifecycle.New(lifecycle.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Logger: log})
 	club := loyalty.New(loyalty.Deps{DB: r.db, Events: r.events, Now: now, Zone: zone, Customers: customers, Logger: log})
 	segments := segment.New(segment.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Logger: log})
+	draws := draw.New(draw.Deps{DB: r.db, Now: now, Zone: zone, Vault: vaulttest.New(t), Purse: club, Logger: log})
 	autotags := autotag.New(autotag.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, Tags: tags, Logger: log})
 	tags.UseSegments(segment.Membership{DB: r.db})
 	codes := must(acquisition.New(acquisition.Deps{
@@ -168,15 +170,15 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	})
 	r.server = must(New(Deps{
 		Console: &console.Handlers{
-			Campaigns: pushes, IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
+			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers, Governor: gov, Messages: messages,
 			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
-			Outreach: ledger, Channels: channels,
+			Outreach: ledger, Channels: channels, Campaigns: pushes, Draws: draws,
 		},
 		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events, Coupons: offers},
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
-		MiniApp:     &miniapp.Handlers{IDs: r.ids, Channels: channels, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers, Governor: gov},
+		MiniApp:     &miniapp.Handlers{IDs: r.ids, Channels: channels, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers, Governor: gov, Draws: draws},
 		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
 		Sidebar: &sidebar.Handlers{
 			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",

@@ -127,6 +127,13 @@ const (
 	KindShortLink
 )
 
+// The kinds of lucky draws.
+const (
+	KindDraw Kind = iota + 200
+	KindDrawPrize
+	KindDrawTry
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

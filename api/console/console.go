@@ -28,6 +28,7 @@ import (
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
+	"zhiyin/service/social/draw"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/transfer"
@@ -45,6 +46,7 @@ type Handlers struct {
 	Transfers   *transfer.Service
 	Lifecycle   *lifecycle.Service
 	Loyalty     *loyalty.Service
+	Draws       *draw.Service
 	Segments    *segment.Service
 	Events      *event.Log
 	Profiles    *profile.Service

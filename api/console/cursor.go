@@ -52,6 +52,8 @@ const (
 	listOrder          = "order"
 	listPointsEntry    = "points_entry"
 	listRedemption     = "redemption"
+	listDraw           = "draw"
+	listDrawTry        = "draw_try"
 	listProduct        = "product"
 	listRefund         = "refund"
 	listStaff          = "staff"

@@ -13,6 +13,7 @@ import (
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
+	"zhiyin/service/social/draw"
 	"zhiyin/service/visit"
 )
 
@@ -27,6 +28,7 @@ type Handlers struct {
 	Coupons  *coupon.Service
 	Governor *governor.Governor
 	Channels *channel.Service
+	Draws    *draw.Service
 }
 
 // None is the answer that holds nothing but its status.

@@ -53,6 +53,7 @@ var owned = []Mover{
 		}
 	}},
 	table[model.Redemption]{name: "redemption"},
+	table[model.DrawTry]{name: "draw_try"},
 	table[model.CustomerNote]{name: "customer_note"},
 	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
 	table[model.MassQuota]{
