@@ -71,7 +71,7 @@ func (s *Service) recoverOne(ctx context.Context, c *model.DeliveryClaim) error 
 			switch {
 			case !begun[r.ID]:
 				out.add(change{to: Planned, due: r.DueAt, free: true}, r)
-			case desc.Doubt == DoubtRetry && !exhausted(r.Attempts):
+			case desc.Doubt == DoubtRetry: // however often: that processes died is not the message's fault
 				out.add(change{to: Planned, due: now, reason: reasonNoAnswer}, r)
 			default:
 				out.add(change{to: InDoubt, reason: reasonNoAnswer}, r)
