@@ -150,7 +150,7 @@ func (s *Service) moveTx(tx *gorm.DB, journey int64, ids []int64, stop string) e
 		if err != nil {
 			return err
 		}
-		e.stop = stop
+		e.stop = map[string]bool{stop: true}
 		if err := e.pass(&live{s, tx, now}, some); err != nil {
 			return err
 		}
@@ -164,6 +164,10 @@ func (s *Service) engine(tx *gorm.DB, journey int64, version int) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
+	return s.engineOf(tx, journey, d)
+}
+
+func (s *Service) engineOf(tx *gorm.DB, journey int64, d *Definition) (*engine, error) {
 	e := &engine{journey: journey, plan: d, zone: s.Zone, gone: map[int64]bool{}}
 	if segments := d.segments(); len(segments) > 0 {
 		present, err := presentIn(tx, "segment", segments)

@@ -322,6 +322,7 @@ func TestTwoReplicasMoveEverybodyOnce(t *testing.T) {
 	for c := int64(1); c <= 400; c++ {
 		h.record(c, "product.viewed", map[string]any{"product": "p"})
 	}
+	h.tell()
 	if err := h.Events.DrainFeeds(t.Context()); err != nil {
 		t.Fatal(err)
 	}

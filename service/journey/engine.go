@@ -21,8 +21,8 @@ type engine struct {
 	journey int64
 	plan    *Definition
 	zone    *time.Location
-	gone    map[int64]bool // segments that are no more
-	stop    string         // a node that nobody is taken through
+	gone    map[int64]bool  // segments that are no more
+	stop    map[string]bool // nodes that nobody is taken through
 }
 
 // stepError says at which node moving failed, for those who must be set aside.
@@ -130,7 +130,7 @@ func (e *engine) hop(w world, runs []*run) (moved []*run, err error) {
 		at[r.Node] = append(at[r.Node], r)
 	}
 	for _, n := range e.plan.Nodes {
-		if n.ID == e.stop {
+		if e.stop[n.ID] {
 			delete(at, n.ID)
 		}
 		if len(at[n.ID]) == 0 {

@@ -29,7 +29,6 @@ import (
 var (
 	noon     = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC) // 12:00 in the zone of the business, a Sunday
 	shanghai = time.FixedZone("UTC+8", 8*3600)
-	boss     = &staff.Viewer{StaffID: 70, Roles: []string{staff.RoleAdmin}}
 )
 
 const (
@@ -45,6 +44,7 @@ type house struct {
 	db       *gorm.DB
 	segments *segment.Service
 	seq      int
+	untold   []event.Fact
 	tags     map[string]int64
 }
 
@@ -143,10 +143,20 @@ func (h *house) record(customer int64, kind string, said map[string]any) {
 	h.seq++
 	payload, _ := json.Marshal(said)
 	f := fact{event.About{Kind: kind, CustomerID: customer, Source: "test", At: h.clock.Now(), Key: fmt.Sprint("test:", h.seq)}, payload}
+	h.untold = append(h.untold, f)
+}
+
+// tell records what has happened since the last time.
+func (h *house) tell() {
+	h.t.Helper()
+	if len(h.untold) == 0 {
+		return
+	}
 	h.in(func(tx *gorm.DB) error {
-		_, err := h.Events.Record(tx, f)
+		_, err := h.Events.Record(tx, h.untold...)
 		return err
 	})
+	h.untold = nil
 }
 
 func (h *house) in(do func(tx *gorm.DB) error) {
@@ -159,6 +169,7 @@ func (h *house) in(do func(tx *gorm.DB) error) {
 // settle hands on events, does the works and moves enrolments until there is nothing to do.
 func (h *house) settle() {
 	h.t.Helper()
+	h.tell()
 	for range 200 {
 		if err := h.Events.DrainFeeds(h.t.Context()); err != nil {
 			h.t.Fatal(err)

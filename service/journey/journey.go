@@ -91,6 +91,11 @@ type Tasks interface {
 	AddTaskTx(tx *gorm.DB, in staff.TaskInput) error
 }
 
+// Channels finds channels by their name.
+type Channels interface {
+	Channel(name string) (outreach.Channel, bool)
+}
+
 // Customers tells whom somebody may see.
 type Customers interface {
 	Visible(ctx context.Context, v *staff.Viewer, customerIDs []int64) ([]int64, error)
@@ -109,9 +114,11 @@ type Deps struct {
 	Profiles  Profiles
 	Tasks     Tasks
 	Logger    *slog.Logger
+	// Channels knows what channels are like, for rehearsals; nil: nothing is known of them.
+	Channels Channels
 	// Forecast makes what a rehearsal asks in the governor's place, one for each part of the customers; nil: nothing is held
 	// back, and the result says so.
-	Forecast func(tx *gorm.DB, customers []int64) (Forecast, error)
+	Forecast func(ctx context.Context) (Forecast, error)
 	// Poll is how long the engine sleeps at most, for what other replicas leave behind; 0: 5 s.
 	Poll time.Duration
 }

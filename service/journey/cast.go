@@ -1,0 +1,259 @@
+package journey
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"slices"
+	"time"
+
+	"zhiyin/service/outreach/governor"
+	"zhiyin/service/segment"
+)
+
+// open puts customers on the stage, with all that will happen to them.
+func (st *stage) open(ctx context.Context, ids []int64) (err error) {
+	st.db = st.s.DB.WithContext(ctx)
+	st.cast, st.tags, st.queue = make(map[int64]*actor, len(ids)), map[int64]map[int64]bool{}, nil
+	for _, id := range ids {
+		st.cast[id] = &actor{customer: id}
+	}
+	st.govern = nil
+	if st.s.Forecast != nil {
+		if st.govern, err = st.s.Forecast(ctx); err != nil {
+			return err
+		}
+	}
+	if st.moving, err = st.s.engineOf(st.db, st.journey, st.plan); err != nil {
+		return err
+	}
+	st.moving.stop = map[string]bool{}
+	for _, n := range st.plan.Nodes {
+		st.moving.stop[n.ID] = st.moving.broken(n) != ""
+	}
+	var busy []int64
+	for some := range slices.Chunk(ids, 1000) {
+		if err := st.events(some); err != nil {
+			return err
+		}
+	}
+	if err := st.moments(ids); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		a := st.cast[id]
+		if len(a.cues) == 0 || !slices.ContainsFunc(a.cues, func(c cue) bool { return c.enter != nil || st.starts(c.event) }) {
+			delete(st.cast, id)
+			continue
+		}
+		busy = append(busy, id)
+		slices.SortStableFunc(a.cues, func(a, b cue) int { return a.at.Compare(b.at) })
+		st.enqueue(a)
+	}
+	heap.Init(&st.queue)
+	if len(busy) == 0 {
+		return nil
+	}
+	if st.govern != nil {
+		if err := st.govern.Load(ctx, busy); err != nil {
+			return err
+		}
+	}
+	st.follow = map[int64]follower{}
+	for some := range slices.Chunk(busy, 1000) {
+		found, err := followers(st.db, some)
+		if err != nil {
+			return err
+		}
+		for id, f := range found {
+			st.follow[id] = f
+		}
+	}
+	return nil
+}
+
+func (st *stage) starts(h *heard) bool {
+	return h != nil && st.plan.starter().fits(h.Kind, h.said)
+}
+
+// events gives customers what they did in the time, as far as the journey listens for it.
+func (st *stage) events(ids []int64) error {
+	kinds := st.plan.hears()
+	if on := st.plan.starter(); on != nil {
+		kinds = append(kinds, on.Kind)
+	}
+	if len(kinds) == 0 || !st.asked.From.Before(st.s.now()) {
+		return nil
+	}
+	rows, err := eventsOf(st.db, kinds, ids, st.asked.From, st.to)
+	if err != nil {
+		return err
+	}
+	for _, e := range rows {
+		a := st.cast[e.CustomerID]
+		a.cues = append(a.cues, cue{at: e.OccurredAt, event: &heard{e, readSaid(e.Payload)}})
+	}
+	return nil
+}
+
+// moments gives customers the moments at which the clock has them enter, and the beginning where they are there already.
+func (st *stage) moments(ids []int64) error {
+	t, with := st.plan.Trigger.of, st.plan.Trigger.With
+	enter := func(who []int64, at time.Time, cause string) {
+		for _, id := range who {
+			if a := st.cast[id]; a != nil {
+				a.cues = append(a.cues, cue{at: at, enter: &candidate{customer: id, cause: cause}})
+			}
+		}
+	}
+	if st.asked.SegmentID != 0 {
+		in, err := membersAmong(st.db, st.asked.SegmentID, ids)
+		if err != nil {
+			return err
+		}
+		enter(keysOf(in), st.asked.From, "segment")
+	}
+	var at []time.Time
+	if t.due != nil {
+		at = t.due(with, st.asked.From.Add(-time.Millisecond), st.to.Add(-time.Millisecond), st.zone)
+	} else if t.now != nil && t.now(with) {
+		at = []time.Time{st.asked.From}
+	}
+	first, last := ids[0], ids[len(ids)-1]
+	for _, moment := range at {
+		for after := first - 1; ; {
+			who, err := t.who(st.db, with, moment, st.zone, after, len(ids))
+			if err != nil {
+				return err
+			}
+			in := slices.DeleteFunc(slices.Clone(who), func(id int64) bool { return id > last })
+			enter(in, moment, st.plan.Trigger.Kind)
+			if len(who) < len(ids) || len(in) < len(who) {
+				break
+			}
+			after = who[len(who)-1]
+		}
+	}
+	return nil
+}
+
+func keysOf(set map[int64]bool) []int64 {
+	out := make([]int64, 0, len(set))
+	for id := range set {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// What follows is the world as a rehearsal makes it up: it reads what is real, and writes into its books.
+
+func (st *stage) fits(rule *segment.Rule, customers []int64) (map[int64]bool, error) {
+	out := map[int64]bool{}
+	for _, some := range st.alike(rule, customers) {
+		for part := range slices.Chunk(some.customers, 1000) {
+			fits, err := st.s.fitting(st.db, some.rule, part, st.now)
+			if err != nil {
+				return nil, err
+			}
+			for id := range fits {
+				out[id] = true
+			}
+		}
+	}
+	return out, nil
+}
+
+func (st *stage) members(segmentID int64, customers []int64) (map[int64]bool, error) {
+	out := map[int64]bool{}
+	for some := range slices.Chunk(customers, 1000) {
+		in, err := membersAmong(st.db, segmentID, some)
+		if err != nil {
+			return nil, err
+		}
+		for id := range in {
+			out[id] = true
+		}
+	}
+	return out, nil
+}
+
+// happened: nothing goes past anybody here.
+func (st *stage) happened(sign *Sign, who []*run) (map[*run]bool, error) {
+	if sign.Event != nil {
+		return nil, nil
+	}
+	in, err := st.members(sign.Segment+sign.Left, customersOf(who))
+	out := map[*run]bool{}
+	for _, r := range who {
+		out[r] = in[r.CustomerID] == (sign.Left == 0)
+	}
+	return out, err
+}
+
+func (st *stage) send(n *Node, who []*run) error {
+	for _, r := range who {
+		in := intent(n, r)
+		st.serial++
+		a := st.cast[r.CustomerID]
+		a.drafts = append(a.drafts, &draft{in.DueAt, governor.Ask{
+			Ref: st.serial, CustomerID: in.CustomerID, Channel: in.Channel, Topic: in.Topic, Source: in.Source, SourceID: in.SourceID, Purpose: st.purpose(in.Channel),
+			Targeted: in.Targeted, Transactional: in.Transactional, Priority: in.Priority, DueAt: in.DueAt, ExpiresAt: in.ExpiresAt,
+		}, r, n})
+	}
+	return nil
+}
+
+// purpose is what a channel's messages serve.
+func (st *stage) purpose(channel string) string {
+	if st.s.Channels != nil {
+		if c, known := st.s.Channels.Channel(channel); known {
+			return c.Describe().Consent
+		}
+	}
+	return ""
+}
+
+// senders tells whether a channel's messages go out in a staff member's name.
+func (st *stage) senders(channel string) bool {
+	if st.s.Channels == nil {
+		return false
+	}
+	c, known := st.s.Channels.Channel(channel)
+	return known && c.Describe().Senders
+}
+
+func (st *stage) tag(n *Node, who []*run) error {
+	for _, r := range who {
+		if st.tags[r.CustomerID] == nil {
+			st.tags[r.CustomerID] = map[int64]bool{}
+		}
+		for _, id := range n.With.refs("add") {
+			st.tags[r.CustomerID][id] = true
+		}
+		for _, id := range n.With.refs("remove") {
+			st.tags[r.CustomerID][id] = false
+		}
+	}
+	st.result.Tags += int64(len(who))
+	return nil
+}
+
+func (st *stage) set(*Node, []*run) error { return nil }
+
+func (st *stage) ask(n *Node, who []*run) error {
+	for _, r := range who {
+		if to := cmp.Or(n.With.number("staff"), st.follow[r.CustomerID].StaffID); to != 0 {
+			st.result.Tasks++
+			st.books.tasks[to]++
+		}
+	}
+	return nil
+}
+
+func (st *stage) call(_ *Node, who []*run) error {
+	st.result.Calls += int64(len(who))
+	return nil
+}
+
+func (st *stage) start(*Node, []*run) error { return nil }
