@@ -41,6 +41,7 @@ import (
 	"zhiyin/service/fault"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/journey"
 	"zhiyin/service/keyring"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
@@ -102,6 +103,7 @@ type parts struct {
 	webhooks    *webhook.Service
 	coupons     *coupon.Service
 	autotags    *autotag.Service
+	journeys    *journey.Service
 	acquisition *acquisition.Service
 	groups      *group.Service
 	intake      *intake.Service
@@ -305,6 +307,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 		return err
 	}
 	p.offers()
+	p.automate()
 	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
@@ -378,6 +381,7 @@ func (p *parts) jobs() job.Deps {
 		TagVerify:          p.tags.Verify,
 		TagRuleTick:        p.autotags.Tick,
 		TagRulePrune:       p.autotags.Prune,
+		JourneyTick:        p.journeys.Tick,
 		SyncFull:           p.intake.StartAll,
 		SyncSchedule:       p.cfg.Sync.Schedule,
 		CallbackIPsRefresh: p.callbackIPs.Refresh,
@@ -422,12 +426,12 @@ func (p *parts) faces(context.Context) error {
 	p.server, err = api.New(api.Deps{
 		Console: &console.Handlers{
 			IDs: p.ids, Cursors: cursors, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Profiles: p.profiles, Privacy: p.privacy,
-			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Lifecycle: p.lifecycle, Campaigns: p.campaigns, Loyalty: p.loyalty, Draws: p.draws, Transfers: p.transfers, Acquisition: p.acquisition, Channels: p.channels, Events: p.events,
+			Segments: p.segments, Tags: p.tags, AutoTags: p.autotags, Journeys: p.journeys, Lifecycle: p.lifecycle, Campaigns: p.campaigns, Loyalty: p.loyalty, Draws: p.draws, Transfers: p.transfers, Acquisition: p.acquisition, Channels: p.channels, Events: p.events,
 			Groups: p.groups, Intake: p.intake, Queue: p.queue, Scheduler: p.scheduler, Catalog: p.catalog, APIKeys: p.apiKeys,
 			Webhooks: p.webhooks, Outreach: p.outreach, Coupons: p.coupons, Governor: p.governor, Messages: p.messages, Secure: secure,
 		},
 		Door:     &console.Door{Staff: p.staff, Secure: secure},
-		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events, Coupons: p.coupons},
+		Open:     &open.Handlers{IDs: p.ids, Catalog: p.catalog, Events: p.events, Coupons: p.coupons, Journeys: p.journeys},
 		OpenDoor: &open.Door{Keys: p.apiKeys},
 		MiniApp:  &miniapp.Handlers{IDs: p.ids, Channels: p.channels, Visits: p.visits, Profiles: p.profiles, Privacy: p.privacy, Events: p.events, Loyalty: p.loyalty, Draws: p.draws, Coupons: p.coupons, Governor: p.governor},
 		MiniAppDoor: &miniapp.Door{

@@ -71,6 +71,7 @@ func benchCommand() *cli.Command {
 			seedCommand(),
 			benchSegmentCommand(),
 			benchPagesCommand(),
+			benchJourneyCommand(),
 		},
 	}
 }
@@ -105,6 +106,24 @@ func benchCouponCommand() *cli.Command {
 				return bench.Coupon(ctx, bench.CouponOptions{
 					DSN: d.DSN, ServerPID: d.ServerPID, Attempts: c.Int("attempts"), Stock: c.Int("stock"), Callers: c.Int("callers"), Uses: c.Int("uses"),
 					Codes: c.Int("codes"),
+				}, os.Stdout)
+			})
+		},
+	}
+}
+
+func benchJourneyCommand() *cli.Command {
+	return &cli.Command{
+		Name: "journey", Usage: "durable transitions a second beside their statements alone, parked timers, the first step after an event, a rehearsal",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "rounds", Value: 3}, &cli.IntFlag{Name: "customers", Value: 25_000, Usage: "who go through the measured steps"},
+			&cli.IntFlag{Name: "parked", Value: 1_000_000, Usage: "timers"}, &cli.IntFlag{Name: "rehearsed", Value: 100_000, Usage: "customers of the rehearsal"},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			return onScratch(ctx, func(d *bench.Database) error {
+				return bench.Journey(ctx, bench.JourneyOptions{
+					DSN: d.DSN, ServerPID: d.ServerPID, Zone: time.FixedZone("UTC+8", 8*3600), Rounds: c.Int("rounds"), Customers: c.Int("customers"),
+					Parked: c.Int("parked"), Rehearsed: c.Int("rehearsed"),
 				}, os.Stdout)
 			})
 		},

@@ -87,6 +87,7 @@ func (p *parts) run(ctx context.Context, listener net.Listener, ready func()) er
 	all.Go(func() error { p.intake.Pump(ctx); return nil })
 	all.Go(func() error { p.events.RunFeeds(ctx); return nil })
 	all.Go(func() error { p.outreach.Run(ctx); return nil })
+	all.Go(func() error { p.journeys.Run(ctx); return nil })
 	all.Go(func() error { return p.scheduler.Run(ctx) })
 	all.Go(func() error { p.keys.Run(ctx); return nil })
 	if p.audience != nil {

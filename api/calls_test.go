@@ -46,6 +46,15 @@ func tagRuleOf(more map[string]any) func(*company) map[string]any {
 	}
 }
 
+// journeyOf is a valid journey, and what is given.
+func journeyOf(more map[string]any) func(*company) map[string]any {
+	body := map[string]any{"name": "新客", "definition": json.RawMessage(simpleJourney)}
+	for k, v := range more {
+		body[k] = v
+	}
+	return with(body)
+}
+
 // calls has a line for every route that staff call; a route without one fails the build.
 var calls = map[string]call{
 	"POST /api/sidebar/sign-in/begin": {body: with(map[string]any{"account": "acme", "page": "customer"})},
@@ -183,8 +192,33 @@ var calls = map[string]call{
 	"POST /tag-batches": {body: func(c *company) map[string]any {
 		return map[string]any{"action": "add", "tag_ids": []string{c.ids.Of(model.KindTag, localTag)}, "filter": map[string]any{"name": "王"}}
 	}},
-	"GET /tag-batches/{id}":                 {kind: model.KindTagBatch, row: batchID},
-	"POST /tag-batches/{id}/cancel":         {kind: model.KindTagBatch, row: batchID, want: 204},
+	"GET /tag-batches/{id}":          {kind: model.KindTagBatch, row: batchID},
+	"POST /tag-batches/{id}/cancel":  {kind: model.KindTagBatch, row: batchID, want: 204},
+	"GET /journeys":                  {},
+	"POST /journeys":                 {body: journeyOf(nil)},
+	"POST /journeys/validate":        {body: with(map[string]any{"definition": json.RawMessage(simpleJourney)})},
+	"GET /journeys/vocabulary":       {},
+	"GET /journeys/templates":        {},
+	"GET /journeys/{id}":             {kind: model.KindJourney, row: journeyID},
+	"PUT /journeys/{id}":             {kind: model.KindJourney, row: journeyID, body: journeyOf(map[string]any{"draft_version": 1})},
+	"DELETE /journeys/{id}":          {kind: model.KindJourney, row: stoppedJourney, want: 204},
+	"POST /journeys/{id}/activate":   {kind: model.KindJourney, row: journeyID, body: with(map[string]any{"draft_version": 1})},
+	"PUT /journeys/{id}/state":       {kind: model.KindJourney, row: journeyID, body: with(map[string]any{"state": "paused"})},
+	"GET /journeys/{id}/versions":    {kind: model.KindJourney, row: journeyID},
+	"GET /journeys/{id}/diff":        {kind: model.KindJourney, row: journeyID, query: "from=1&to=0"},
+	"POST /journeys/{id}/migrate":    {kind: model.KindJourney, row: journeyID, want: 204, body: with(map[string]any{"from": 1, "to": 2, "nodes": map[string]any{"pause": "end"}})},
+	"GET /journeys/{id}/enrolments":  {kind: model.KindJourney, row: journeyID},
+	"GET /journeys/{id}/funnel":      {kind: model.KindJourney, row: journeyID},
+	"GET /journeys/{id}/rehearsals":  {kind: model.KindJourney, row: journeyID},
+	"POST /journeys/{id}/rehearsals": {kind: model.KindJourney, row: journeyID, body: with(map[string]any{"from": "2026-11-22T04:00:00Z", "days": 30})},
+	"POST /journeys/{id}/step-through": {kind: model.KindJourney, row: journeyID, body: func(c *company) map[string]any {
+		return map[string]any{"from": "2026-11-22T04:00:00Z", "days": 30, "customer_id": c.ids.Of(model.KindCustomer, ownCustomer), "definition": json.RawMessage(simpleJourney)}
+	}},
+	"GET /rehearsals/{id}":                  {kind: model.KindRehearsal, row: rehearsalID},
+	"POST /rehearsals/{id}/cancel":          {kind: model.KindRehearsal, row: rehearsalID, want: 204},
+	"GET /enrolments/{id}":                  {kind: model.KindEnrolment, row: enrolmentID},
+	"POST /enrolments/{id}/decide":          {kind: model.KindEnrolment, row: enrolmentID, want: 204, body: with(map[string]any{"action": "skip"})},
+	"GET /customers/{id}/enrolments":        {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
 	"GET /tag-rules":                        {},
 	"POST /tag-rules":                       {body: tagRuleOf(nil)},
 	"POST /tag-rules/preview":               {body: tagRuleOf(nil)},

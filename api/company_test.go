@@ -71,6 +71,10 @@ const (
 	targetID // a staff member who is acted upon
 	unknownInboxID
 	segmentID
+	journeyID
+	stoppedJourney
+	enrolmentID
+	rehearsalID
 	categoryID
 	productID
 	ownOrder
@@ -440,6 +444,20 @@ func tagRule(id int64) *model.TagRule {
 	}
 }
 
+// simpleJourney waits a day and ends.
+const simpleJourney = `{"trigger":{"kind":"api"},"entry":{"again":"once"},"start":"pause","nodes":[{"id":"pause","step":"wait","with":{"for":"1d"},"next":{"next":"end"}},{"id":"end","step":"exit"}]}`
+
+func journeyRow(id int64, state string) *model.Journey {
+	return &model.Journey{ID: id, Name: "新客", State: state, Draft: simpleJourney, DraftVersion: 1, Version: 2, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon}
+}
+
+func enrolmentRow(id, journey, customer int64) *model.Enrolment {
+	return &model.Enrolment{
+		ID: id, JourneyID: journey, Version: 1, CustomerID: customer, Turn: 1, State: "stuck", Node: "pause", Visit: 2, ArrivedAt: noon, DueAt: noon,
+		Reason: "pause: 步骤执行失败", Cause: "api", EnteredAt: noon, UpdatedAt: noon,
+	}
+}
+
 func things() []any {
 	text := func(s string) *string { return &s }
 	picture, digest, later := smallPicture(), bytes.Repeat([]byte{7}, 32), noon.Add(time.Hour)
@@ -472,6 +490,13 @@ func things() []any {
 		&model.ExportRun{ID: exportID, Kind: "customers", StaffID: adminID, Purpose: "回访", Watermark: "ABC", Format: "csv", Columns: `["name"]`, Status: "done", FileID: fileID, ExpiresAt: &later, CreatedAt: noon, UpdatedAt: noon},
 		&model.ExportRun{ID: exportOn, Kind: "orders", StaffID: operatorID, Purpose: "回访", Watermark: "ABD", Format: "xlsx", Columns: `["number"]`, Status: "running", CreatedAt: noon, UpdatedAt: noon},
 		tagBatch(batchID), tagBatch(second), tagRule(ruleID), tagRule(second),
+		journeyRow(journeyID, "active"), journeyRow(second, "draft"), journeyRow(stoppedJourney, "stopped"),
+		&model.JourneyVersion{JourneyID: journeyID, Number: 1, Definition: simpleJourney, Live: true, CreatedBy: operatorID, CreatedAt: noon},
+		&model.JourneyVersion{JourneyID: journeyID, Number: 2, Definition: simpleJourney, Live: true, CreatedBy: operatorID, CreatedAt: noon},
+		enrolmentRow(enrolmentID, journeyID, ownCustomer), enrolmentRow(second, journeyID, careCustomer),
+		&model.EnrolmentVisit{EnrolmentID: enrolmentID, Visit: 1, Node: "pause", Outcome: "next", At: noon},
+		&model.JourneyRehearsal{ID: rehearsalID, JourneyID: journeyID, Definition: simpleJourney, Asked: "{}", State: "waiting", StaffID: operatorID, CreatedAt: noon},
+		&model.JourneyRehearsal{ID: second, JourneyID: journeyID, Definition: simpleJourney, Asked: "{}", State: "done", StaffID: operatorID, CreatedAt: noon},
 		&model.TagRuleAct{ID: actID, RuleID: ruleID, CustomerID: ownCustomer, Act: "give", Why: "product_view", At: noon},
 		&model.TagRuleAct{ID: second, RuleID: ruleID, CustomerID: careCustomer, Act: "give", Why: "time", At: noon},
 		&model.TagAssignment{TagID: tagA, RelationID: ownRelation, CustomerID: ownCustomer, Source: "wecom", SyncState: "synced", KnownAt: noon, CreatedAt: noon, UpdatedAt: noon},

@@ -41,6 +41,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/journey"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
@@ -151,6 +152,10 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	gov := governor.New(governor.Deps{DB: r.db, Now: now, Zone: zone, Wishes: r.privacy, Logger: log})
 	messages := message.New(message.Deps{DB: r.db, Now: now, Media: codes, Wishes: r.privacy, Stages: func(context.Context) (map[string]string, error) { return nil, nil }})
 	ledger := outreach.New(outreach.Deps{DB: r.db, Events: r.events, Now: now, Governor: gov, Contents: messages, Logger: log})
+	journeys := journey.New(journey.Deps{
+		DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Customers: customers, Messages: ledger,
+		Tags: tags, Profiles: r.profiles, Tasks: r.staff, Logger: log,
+	})
 	scheduler := must(job.New(r.db, queue, now, zone, log, nil))(t)
 	if err := scheduler.Plan(job.All(idleJobs())); err != nil {
 		t.Fatal(err)
@@ -172,10 +177,10 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		Console: &console.Handlers{
 			IDs: r.ids, Cursors: must(console.NewCursors(key))(t), Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Lifecycle: cycle, Loyalty: club, Transfers: transfers, Segments: segments, Events: r.events,
 			Profiles: r.profiles, Privacy: r.privacy, Coupons: offers, Governor: gov, Messages: messages,
-			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags,
+			Acquisition: codes, Groups: groups, Intake: inbox, Queue: queue, Scheduler: scheduler, Secure: o.secure, Catalog: trade, APIKeys: r.keys, Webhooks: r.hooks, AutoTags: autotags, Journeys: journeys,
 			Outreach: ledger, Channels: channels, Campaigns: pushes, Draws: draws,
 		},
-		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events, Coupons: offers},
+		Open:        &open.Handlers{IDs: r.ids, Catalog: trade, Events: r.events, Coupons: offers, Journeys: journeys},
 		OpenDoor:    &open.Door{Keys: r.keys},
 		Door:        &console.Door{Staff: r.staff, Secure: o.secure},
 		MiniApp:     &miniapp.Handlers{IDs: r.ids, Channels: channels, Visits: r.visits, Profiles: r.profiles, Privacy: r.privacy, Events: r.events, Loyalty: club, Coupons: offers, Governor: gov, Draws: draws},

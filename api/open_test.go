@@ -70,6 +70,7 @@ var openCalls = map[string]struct{ permission, body string }{
 	"POST /coupon-uses/{id}/release":   {apikey.MayRedeemCoupons, ""},
 	"POST /coupon-uses/{id}/roll-back": {apikey.MayRefundCoupons, `{"reason":"退货"}`},
 	"POST /customers/find":             {apikey.MayFindCustomers, `{"kind":"external_userid","scope":"corp","value":"wm王小明"}`},
+	"POST /journeys/start":             {apikey.MayStartJourneys, `{"journey_id":"{journey}","customer":{"kind":"external_userid","scope":"corp","value":"wm王小明"}}`},
 	"POST /events":                     {apikey.MayRecordEvents, `{"customer":{"kind":"external_userid","scope":"corp","value":"wm王小明"},"events":[{"id":"a","name":"page.viewed","at":"2026-11-22T03:00:00Z","properties":{"page":"home"}}]}`},
 }
 
@@ -103,7 +104,7 @@ func (p *partner) call(name string) request {
 	}
 	var body any
 	if b := openCalls[name].body; b != "" {
-		body = strings.NewReplacer("{coupon}", p.ids.Of(model.KindCoupon, couponID), "{spare}", p.ids.Of(model.KindCoupon, spareCouponID)).Replace(b)
+		body = strings.NewReplacer("{journey}", p.ids.Of(model.KindJourney, journeyID), "{coupon}", p.ids.Of(model.KindCoupon, couponID), "{spare}", p.ids.Of(model.KindCoupon, spareCouponID)).Replace(b)
 	}
 	return p.signed(method, path, body)
 }
@@ -203,7 +204,7 @@ func TestF41_GreedyOpenRequests(t *testing.T) {
 func TestV7_OpenBodiesTakeNoForeignFields(t *testing.T) {
 	c := newCompany(t)
 	p := c.partner(apikey.MayWriteProducts, apikey.MayWriteOrders, apikey.MayFindCustomers, apikey.MayRecordEvents,
-		apikey.MayValidateCoupons, apikey.MayRedeemCoupons, apikey.MayRefundCoupons)
+		apikey.MayValidateCoupons, apikey.MayRedeemCoupons, apikey.MayRefundCoupons, apikey.MayStartJourneys)
 	tried := 0
 	for name, k := range openCalls {
 		if k.body == "" {

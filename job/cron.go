@@ -44,6 +44,7 @@ type Deps struct {
 	TagVerify          func(ctx context.Context) error
 	TagRuleTick        func(ctx context.Context) error
 	TagRulePrune       func(ctx context.Context) error
+	JourneyTick        func(ctx context.Context) error
 	SyncFull           func(ctx context.Context) error
 	SegmentTick        func(ctx context.Context) error
 	SegmentRebuild     func(ctx context.Context) error
@@ -112,6 +113,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "tag_rule.prune", Schedule: "17 4 * * *", Max: 30 * time.Minute, Run: d.TagRulePrune,
 			Zh: "清理旧的自动标签记录", En: "deletes old records of what automatic rules did",
+		}, {
+			Name: "journey.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.JourneyTick,
+			Zh: "按日期和定时让客户进入旅程，结束已走空的旅程", En: "has dates and schedules start journeys, and ends those that have run empty",
 		}, {
 			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
 			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",

@@ -19,6 +19,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/group"
 	"zhiyin/service/intake"
+	"zhiyin/service/journey"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
@@ -53,6 +54,7 @@ type Handlers struct {
 	Privacy     *privacy.Service
 	Tags        *tag.Service
 	AutoTags    *autotag.Service
+	Journeys    *journey.Service
 	Acquisition *acquisition.Service
 	Channels    *channel.Service
 	Campaigns   *campaign.Service

@@ -9,14 +9,16 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
+	"zhiyin/service/journey"
 )
 
 // Handlers holds what the routes of other systems call.
 type Handlers struct {
-	IDs     model.PublicIDs
-	Catalog *catalog.Service
-	Events  *event.Log
-	Coupons *coupon.Service
+	IDs      model.PublicIDs
+	Catalog  *catalog.Service
+	Events   *event.Log
+	Coupons  *coupon.Service
+	Journeys *journey.Service
 }
 
 // Outcome says what became of one entry.

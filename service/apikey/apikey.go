@@ -49,6 +49,7 @@ const (
 	MayValidateCoupons = "coupon.validate"
 	MayRedeemCoupons   = "coupon.redeem"
 	MayRefundCoupons   = "coupon.refund"
+	MayStartJourneys   = "journey.start"
 )
 
 // The bounds of what may be set.
@@ -80,6 +81,7 @@ var permissions = []Permission{
 	{MayValidateCoupons, "查询客户的券可省多少", "ask what coupons of customers would save"},
 	{MayRedeemCoupons, "预占与核销券", "reserve and redeem coupons"},
 	{MayRefundCoupons, "退款时退券", "take coupons back when orders are refunded"},
+	{MayStartJourneys, "让客户进入旅程", "have customers enter journeys"},
 }
 
 // Permissions lists what keys may be allowed.

@@ -236,16 +236,16 @@ func TestADeletedSegmentSendsNobodyDownAWrongBranch(t *testing.T) {
 	}
 	h.wantState("an exit rule of a segment that is gone says nothing", id, 3, Stuck, "which", lure)
 	h.wantSent("nothing on a wrong premise", 2, "before")
-	if err := h.Decide(t.Context(), id, h.of(id, 2).ID, Skip); err != nil {
+	if err := h.Decide(t.Context(), boss, h.of(id, 2).ID, Skip); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Decide(t.Context(), id, h.of(id, 3).ID, Leave); err != nil {
+	if err := h.Decide(t.Context(), boss, h.of(id, 3).ID, Leave); err != nil {
 		t.Fatal(err)
 	}
 	h.settle()
 	h.wantSent("skipped by hand", 2, "before", "plain")
 	h.wantState("taken out by hand", id, 3, Ended, "which", ReasonByHand)
-	if err := h.Decide(t.Context(), id, h.of(id, 3).ID, Retry); !errors.Is(err, ErrEnded) {
+	if err := h.Decide(t.Context(), boss, h.of(id, 3).ID, Retry); !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -289,7 +289,7 @@ func TestF8_APoisonStepIsIsolated(t *testing.T) {
 			t.Errorf("%d tries, %q", e.Tries, e.Reason)
 		}
 		poison.customer = 0
-		if err := h.Decide(t.Context(), id, h.of(id, 13).ID, Retry); err != nil {
+		if err := h.Decide(t.Context(), boss, h.of(id, 13).ID, Retry); err != nil {
 			t.Fatal(err)
 		}
 		h.settle()

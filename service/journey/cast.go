@@ -257,3 +257,27 @@ func (st *stage) call(_ *Node, who []*run) error {
 }
 
 func (st *stage) start(*Node, []*run) error { return nil }
+
+// coupon counts coupons, as long as there are any of the batch.
+func (st *stage) coupon(n *Node, who []*run) error {
+	batch := n.With.number("batch")
+	if st.left == nil {
+		st.left = map[int64]int64{}
+	}
+	if _, known := st.left[batch]; !known {
+		left, err := couponsLeft(st.db, batch)
+		if err != nil {
+			return err
+		}
+		st.left[batch] = left
+	}
+	for _, r := range who {
+		if st.left[batch] == 0 {
+			r.instead = Refused
+			continue
+		}
+		st.left[batch]--
+		st.books.coupons[batch]++
+	}
+	return nil
+}

@@ -16,6 +16,11 @@ func (s *Service) Check(ctx context.Context, d *Definition) ([]Problem, error) {
 
 func (s *Service) checkTx(tx *gorm.DB, d *Definition) ([]Problem, error) {
 	out := d.check()
+	for i, n := range d.Nodes {
+		if n.of != nil && n.of.wired != nil && !n.of.wired(s) {
+			out = append(out, Problem{fmt.Sprintf("nodes[%d].step", i), "系统没有启用这种步骤", "this house has no such step"})
+		}
+	}
 	gone, err := s.gone(tx, d.names)
 	if err != nil {
 		return nil, err

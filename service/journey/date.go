@@ -27,6 +27,11 @@ var sources = []source{
 		}
 		return answeredDay(tx, p.text("field"), dayNumber(day), after, limit)
 	}},
+	{"coupon_expiry", "优惠券到期日", "the last day of a coupon", func(tx *gorm.DB, _ Params, day time.Time, after int64, limit int) ([]int64, error) {
+		y, m, d := day.Date()
+		from := time.Date(y, m, d, 0, 0, 0, 0, day.Location())
+		return couponsUntil(tx, from, from.AddDate(0, 0, 1), after, limit)
+	}},
 }
 
 var dateFields = []Field{

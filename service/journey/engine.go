@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -190,7 +191,9 @@ func (e *engine) through(w world, n *Node, runs []*run) (moved []*run, err error
 	for i, r := range runs {
 		switch m := moves[i]; {
 		case m.Outcome != "":
-			r.leave(m.Outcome, n.Next[m.Outcome])
+			outcome := cmp.Or(r.instead, m.Outcome)
+			r.instead = ""
+			r.leave(outcome, n.Next[outcome])
 		case m.End != "":
 			r.end(m.End)
 		default:

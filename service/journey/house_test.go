@@ -28,6 +28,7 @@ import (
 
 var (
 	noon     = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC) // 12:00 in the zone of the business, a Sunday
+	boss     = &staff.Viewer{StaffID: 70, Roles: []string{staff.RoleAdmin}}
 	shanghai = time.FixedZone("UTC+8", 8*3600)
 )
 
@@ -71,6 +72,7 @@ func openHouse(t testing.TB, db *gorm.DB, customers int) *house {
 	for i := range rows {
 		rows[i] = &model.Customer{ID: int64(i + 1), Name: fmt.Sprint("客户", i+1), FirstSeenAt: noon, CreatedAt: noon, UpdatedAt: noon}
 	}
+	modeltest.Create(t, db, &model.MessageVersion{ID: 1, MessageID: 1, Version: 1, Channels: "[]", Body: "{}", Hash: make([]byte, 32), Findings: "[]", CreatedAt: noon})
 	if customers > 0 {
 		if err := db.CreateInBatches(rows, 500).Error; err != nil {
 			t.Fatal(err)

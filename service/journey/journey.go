@@ -13,6 +13,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/clock"
+	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
 	"zhiyin/service/outreach"
@@ -38,6 +39,7 @@ var (
 	ErrState      = fault.New(fault.Conflict, "journey.wrong_state", "旅程当前状态不支持此操作", "The journey's state does not allow that")
 	ErrNotStuck   = fault.New(fault.Conflict, "journey.not_stuck", "这条旅程记录没有卡住", "The enrolment is not stuck")
 	ErrEnded      = fault.New(fault.Conflict, "journey.enrolment_ended", "这条旅程记录已结束", "The enrolment has ended")
+	ErrValues     = fault.New(fault.Invalid, "journey.too_many_values", "附带的变量合计最多 1000 字节", "The values are more than 1000 bytes together")
 	ErrNotOpen    = fault.New(fault.Conflict, "journey.not_open", "旅程没有运行，或不由接口触发", "The journey does not run, or is not started this way")
 )
 
@@ -101,6 +103,11 @@ type Customers interface {
 	Visible(ctx context.Context, v *staff.Viewer, customerIDs []int64) ([]int64, error)
 }
 
+// Coupons gives coupons.
+type Coupons interface {
+	IssueTx(tx *gorm.DB, in coupon.IssueInput) (*model.Coupon, error)
+}
+
 // Deps is what a Service needs.
 type Deps struct {
 	DB        *gorm.DB
@@ -113,6 +120,7 @@ type Deps struct {
 	Tags      Tags
 	Profiles  Profiles
 	Tasks     Tasks
+	Coupons   Coupons // nil: there is no step that gives coupons
 	Logger    *slog.Logger
 	// Channels knows what channels are like, for rehearsals; nil: nothing is known of them.
 	Channels Channels
@@ -248,5 +256,6 @@ func (s *Service) kinds(ctx context.Context) (map[string]event.Kind, error) {
 // refKinds are the kinds of rows that definitions name, and the tables that hold them.
 var refKinds = map[model.Kind]string{
 	model.KindSegment: "segment", model.KindTag: "tag", model.KindStaff: "staff", model.KindAccount: "account", model.KindJourney: "journey",
-	model.KindChannelCode: "channel_code", model.KindGroup: "customer_group",
+	model.KindChannelCode: "channel_code", model.KindGroup: "customer_group", model.KindCouponBatch: "coupon_batch",
+	model.KindMessageVersion: "message_version",
 }

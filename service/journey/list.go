@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -82,27 +83,45 @@ type EnrolmentFilter struct {
 	Limit      int
 }
 
-// Enrolments lists enrolments of customers whom the viewer may see, the newest first.
+// Enrolments lists enrolments of customers whom the viewer may see, the newest first. It fails with ErrNotFound when there
+// is no such journey.
 func (s *Service) Enrolments(ctx context.Context, v *staff.Viewer, f EnrolmentFilter) ([]model.Enrolment, error) {
+	if f.JourneyID != 0 {
+		if _, err := journeyByID(s.DB.WithContext(ctx), f.JourneyID); err != nil {
+			return nil, err
+		}
+	}
+	if f.CustomerID != 0 {
+		if seen, err := s.Customers.Visible(ctx, v, []int64{f.CustomerID}); err != nil || len(seen) == 0 {
+			return nil, cmp.Or(err, error(ErrCustomer))
+		}
+	}
 	return s.seen(ctx, v, f)
 }
 
-// Visits tells which steps an enrolment has left behind, in order.
-func (s *Service) Visits(ctx context.Context, v *staff.Viewer, journey, id int64) (*model.Enrolment, []model.EnrolmentVisit, error) {
+// Visits gives an enrolment of a customer whom the viewer may see, and which steps it has left behind, in order. It fails
+// with ErrEnrolment.
+func (s *Service) Visits(ctx context.Context, v *staff.Viewer, id int64) (*model.Enrolment, []model.EnrolmentVisit, error) {
 	db := s.DB.WithContext(ctx)
-	row, err := enrolmentByID(db, journey, id)
+	row, err := s.visible(ctx, v, id)
 	if err != nil {
 		return nil, nil, err
-	}
-	seen, err := s.Customers.Visible(ctx, v, []int64{row.CustomerID})
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(seen) == 0 {
-		return nil, nil, ErrEnrolment
 	}
 	visits, err := visitsOf(db, id)
 	return row, visits, err
+}
+
+// visible finds an enrolment of a customer whom the viewer may see.
+func (s *Service) visible(ctx context.Context, v *staff.Viewer, id int64) (*model.Enrolment, error) {
+	row, err := enrolmentByID(s.DB.WithContext(ctx), id)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := s.Customers.Visible(ctx, v, []int64{row.CustomerID})
+	if err == nil && len(seen) == 0 {
+		err = ErrEnrolment
+	}
+	return row, err
 }
 
 // seen reads on until a page of those whom the viewer may see is full.

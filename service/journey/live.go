@@ -8,7 +8,9 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/coupon"
 	"zhiyin/service/event"
+	"zhiyin/service/fault"
 	"zhiyin/service/outreach"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -189,4 +191,20 @@ func (w *live) start(n *Node, who []*run) error {
 	}
 	_, err := w.s.enterTx(w.tx, n.With.number("journey"), in)
 	return err
+}
+
+// coupon gives each a coupon, or sends them by the other outcome: none is left, they have had theirs, it is for others.
+func (w *live) coupon(n *Node, who []*run) error {
+	for _, r := range who {
+		_, err := w.s.Coupons.IssueTx(w.tx, coupon.IssueInput{
+			BatchID: n.With.number("batch"), CustomerID: r.CustomerID, Key: coupon.Key{Whose: "journey", Name: "enrolment:" + occurrence(r)},
+			Source: coupon.SourceJourney, SourceID: r.ID, JourneyID: r.JourneyID, Step: n.ID,
+		})
+		if f := fault.Of(err); f != nil && (f.Kind == fault.Conflict || f.Kind == fault.NotFound) {
+			r.instead = Refused
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }

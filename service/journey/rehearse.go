@@ -14,6 +14,7 @@ import (
 	"zhiyin/service/fault"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/segment"
+	"zhiyin/service/staff"
 	"zhiyin/service/work"
 )
 
@@ -99,8 +100,8 @@ func (s *Service) usable(tx *gorm.DB, raw string) (*Definition, error) {
 }
 
 // Rehearsal gives a rehearsal and what it found, nil as long as it is not done.
-func (s *Service) Rehearsal(ctx context.Context, journey, id int64) (*model.JourneyRehearsal, *Result, error) {
-	row, err := rehearsalByID(s.DB.WithContext(ctx), journey, id)
+func (s *Service) Rehearsal(ctx context.Context, id int64) (*model.JourneyRehearsal, *Result, error) {
+	row, err := rehearsalByID(s.DB.WithContext(ctx), id)
 	if err != nil || row.Result == "" {
 		return row, nil, err
 	}
@@ -121,9 +122,9 @@ func (s *Service) Rehearsals(ctx context.Context, journey, before int64, limit i
 }
 
 // CancelRehearsal stops one that waits or runs; one that has ended stays as it is.
-func (s *Service) CancelRehearsal(ctx context.Context, journey, id int64) error {
+func (s *Service) CancelRehearsal(ctx context.Context, id int64) error {
 	db := s.DB.WithContext(ctx)
-	if _, err := rehearsalByID(db, journey, id); err != nil {
+	if _, err := rehearsalByID(db, id); err != nil {
 		return err
 	}
 	return askCancel(db, id)
@@ -167,19 +168,36 @@ func (s *Service) rehearseWork(ctx context.Context, _ *work.Lease, p rehearseRef
 	return endRehearsal(s.DB.WithContext(ctx), &end, s.now())
 }
 
-// Rehearse looks at what a definition would do, at once: for a single customer, step by step. It fails with ErrDefinition
-// or ErrCustomer.
+// Rehearse looks at what a definition would do with all customers, and takes as long as that takes. It fails with
+// ErrDefinition.
 func (s *Service) Rehearse(ctx context.Context, journey int64, d *Definition, a Asked) (*Result, error) {
 	if err := a.check(); err != nil {
 		return nil, err
 	}
-	db := s.DB.WithContext(ctx)
-	problems, err := s.checkTx(db, d)
+	problems, err := s.checkTx(s.DB.WithContext(ctx), d)
 	if err != nil || len(problems) > 0 {
 		return nil, orFault(err, problems)
 	}
-	if _, err := standsFor(db, a.CustomerID); err != nil {
+	return s.rehearse(ctx, journey, d, a, func(int64, int64) error { return nil })
+}
+
+// Follow takes one customer whom the viewer may see through a definition, step by step, at once. It fails with ErrNotFound,
+// ErrDefinition or ErrCustomer.
+func (s *Service) Follow(ctx context.Context, v *staff.Viewer, journey int64, d *Definition, a Asked) (*Result, error) {
+	if err := a.check(); err != nil {
 		return nil, err
+	}
+	db := s.DB.WithContext(ctx)
+	if _, err := journeyByID(db, journey); err != nil {
+		return nil, err
+	}
+	seen, err := s.Customers.Visible(ctx, v, []int64{a.CustomerID})
+	if err != nil || len(seen) == 0 {
+		return nil, cmp.Or(err, error(ErrCustomer))
+	}
+	problems, err := s.checkTx(db, d)
+	if err != nil || len(problems) > 0 {
+		return nil, orFault(err, problems)
 	}
 	return s.rehearse(ctx, journey, d, a, func(int64, int64) error { return nil })
 }

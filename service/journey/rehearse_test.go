@@ -24,7 +24,7 @@ func (h *house) rehearse(journey int64, a Asked) *Result {
 		h.t.Fatal(err)
 	}
 	h.settle()
-	row, r, err := h.Rehearsal(h.t.Context(), journey, row.ID)
+	row, r, err := h.Rehearsal(h.t.Context(), row.ID)
 	if err != nil || row.State != RehearsalDone {
 		h.t.Fatalf("it is %s (%s), %v", row.State, row.Error, err)
 	}
@@ -176,11 +176,15 @@ func TestOneCustomerStepByStep(t *testing.T) {
 	vip, late := h.label("VIP"), h.label("感兴趣")
 	d := h.read(h.careful(byAPI, vip, late))
 	all := h.list(1, 2)
+	row, err := h.Create(t.Context(), Input{Name: "一个", Definition: d})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var who int64 = 1
-	if heldOut(5, d.Holdout, who) {
+	if heldOut(row.ID, d.Holdout, who) {
 		who = 2
 	}
-	r, err := h.Rehearse(t.Context(), 5, d, Asked{From: noon, Days: 30, SegmentID: all, CustomerID: who})
+	r, err := h.Follow(t.Context(), boss, row.ID, d, Asked{From: noon, Days: 30, SegmentID: all, CustomerID: who})
 	if err != nil || r.Customers != 1 || r.Entered != 1 {
 		t.Fatalf("got %+v, %v", r, err)
 	}
@@ -193,7 +197,7 @@ func TestOneCustomerStepByStep(t *testing.T) {
 			t.Errorf("no %q in %q", want, got)
 		}
 	}
-	if _, err := h.Rehearse(t.Context(), 5, d, Asked{From: noon, Days: 30, CustomerID: 99}); !errors.Is(err, ErrCustomer) {
+	if _, err := h.Follow(t.Context(), boss, row.ID, d, Asked{From: noon, Days: 30, CustomerID: 99}); !errors.Is(err, ErrCustomer) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -271,12 +275,12 @@ func TestRehearsalsAreStoppedAndFailInWords(t *testing.T) {
 	}
 	want := func(id int64, state string) {
 		h.settle()
-		if r, _, err := h.Rehearsal(t.Context(), row.ID, id); err != nil || r.State != state {
+		if r, _, err := h.Rehearsal(t.Context(), id); err != nil || r.State != state {
 			t.Errorf("it is %s (%s), %v; want %s", r.State, r.Error, err, state)
 		}
 	}
 	stopped := ask()
-	if err := h.CancelRehearsal(t.Context(), row.ID, stopped); err != nil {
+	if err := h.CancelRehearsal(t.Context(), stopped); err != nil {
 		t.Fatal(err)
 	}
 	want(stopped, RehearsalCancelled)

@@ -22,14 +22,15 @@ type Result struct {
 	Nodes     []NodeResult     `json:"nodes"`
 	Days      []DayResult      `json:"days"`
 	// Lost counts messages that would not leave, by channel and reason; Later those that would leave at another time.
-	Lost  map[string]map[string]int64 `json:"lost"`
-	Later map[string]int64            `json:"later"`
-	Staff []StaffResult               `json:"staff"` // those with the most to do, at most 200
-	Tasks int64                       `json:"tasks"`
-	Tags  int64                       `json:"tags"` // customers to whom tags were given, or from whom they were taken
-	Calls int64                       `json:"calls"`
-	Notes []Note                      `json:"notes"` // what the rehearsal could not know
-	Trail []Trace                     `json:"trail,omitempty"`
+	Lost    map[string]map[string]int64 `json:"lost"`
+	Later   map[string]int64            `json:"later"`
+	Staff   []StaffResult               `json:"staff"` // those with the most to do, at most 200
+	Tasks   int64                       `json:"tasks"`
+	Coupons []CouponResult              `json:"coupons"`
+	Tags    int64                       `json:"tags"` // customers to whom tags were given, or from whom they were taken
+	Calls   int64                       `json:"calls"`
+	Notes   []Caveat                    `json:"notes"` // what the rehearsal could not know
+	Trail   []Trace                     `json:"trail,omitempty"`
 }
 
 // NodeResult is how customers went through a node.
@@ -55,8 +56,14 @@ type StaffResult struct {
 	Tasks    int64 `json:"tasks"`
 }
 
-// Note is something that people should know of a rehearsal.
-type Note struct {
+// CouponResult is how many coupons of a batch would be given.
+type CouponResult struct {
+	BatchID int64 `json:"batch_id"`
+	Given   int64 `json:"given"`
+}
+
+// Caveat is something that people should know of a rehearsal.
+type Caveat struct {
 	Zh string `json:"zh"`
 	En string `json:"en"`
 }
@@ -87,11 +94,13 @@ type books struct {
 	messages map[int64]int64
 	tasks    map[int64]int64
 	taps     map[tap]bool
+	coupons  map[int64]int64
 }
 
 func newBooks() books {
 	return books{
 		tally{}, map[int]int64{}, map[int]map[string]int64{}, map[string]map[string]int64{}, map[string]int64{}, map[int64]int64{}, map[int64]int64{}, map[tap]bool{},
+		map[int64]int64{},
 	}
 }
 
@@ -121,6 +130,10 @@ func (st *stage) finish() *Result {
 		r.Days = append(r.Days, DayResult{at.Format(time.DateOnly), b.entered[d], sent})
 	}
 	r.Staff = b.staff()
+	r.Coupons = []CouponResult{}
+	for _, batch := range slices.Sorted(maps.Keys(b.coupons)) {
+		r.Coupons = append(r.Coupons, CouponResult{batch, b.coupons[batch]})
+	}
 	r.Notes = st.notes()
 	return r
 }
@@ -156,20 +169,20 @@ func (b *books) staff() []StaffResult {
 }
 
 // notes say what the rehearsal could not know.
-func (st *stage) notes() (out []Note) {
-	out = append(out, Note{"客户资料、标签和人群按今天的数据判断", "profiles, tags and segments are those of today"})
+func (st *stage) notes() (out []Caveat) {
+	out = append(out, Caveat{"客户资料、标签和人群按今天的数据判断", "profiles, tags and segments are those of today"})
 	if st.s.Forecast == nil {
-		out = append(out, Note{"没有经过触达闸：频次、免打扰、额度都未计入", "the governor was not asked: caps, quiet hours and quotas are not counted"})
+		out = append(out, Caveat{"没有经过触达闸：频次、免打扰、额度都未计入", "the governor was not asked: caps, quiet hours and quotas are not counted"})
 	}
 	if !st.asked.From.Before(st.s.now()) && st.plan.starter() != nil {
-		out = append(out, Note{"预演时间在未来，没有人会触发事件；要看事件触发的效果，请从过去某天开始", "it lies in the future, where nobody does anything; begin in the past to see what events start"})
+		out = append(out, Caveat{"预演时间在未来，没有人会触发事件；要看事件触发的效果，请从过去某天开始", "it lies in the future, where nobody does anything; begin in the past to see what events start"})
 	}
 	for _, n := range st.plan.Nodes {
 		switch n.Step {
 		case "start":
-			out = append(out, Note{"不包括由它启动的其他旅程", "journeys that it starts are not rehearsed"})
+			out = append(out, Caveat{"不包括由它启动的其他旅程", "journeys that it starts are not rehearsed"})
 		case "set_field":
-			out = append(out, Note{"预演中修改的自定义字段不影响之后的条件判断", "custom fields that it sets do not change later conditions"})
+			out = append(out, Caveat{"预演中修改的自定义字段不影响之后的条件判断", "custom fields that it sets do not change later conditions"})
 		}
 	}
 	return slices.Compact(out)

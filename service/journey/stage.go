@@ -38,6 +38,7 @@ type stage struct {
 	follow map[int64]follower
 	tags   map[int64]map[int64]bool // given and taken in the rehearsal
 	moving *engine
+	left   map[int64]int64 // coupons by batch
 }
 
 func newStage(s *Service, journey int64, d *Definition, a Asked) *stage {

@@ -172,8 +172,11 @@ func (s *Service) migratePage(ctx context.Context, l *work.Lease, p migrateRef) 
 }
 
 // Start has a customer enter a journey that other systems start; values may be used by its messages. It tells whether the
-// customer entered: not when the entry rules say no. It fails with ErrNotFound, ErrNotOpen or ErrCustomer.
+// customer entered: not when the entry rules say no. It fails with ErrNotFound, ErrNotOpen, ErrValues or ErrCustomer.
 func (s *Service) Start(ctx context.Context, id, customer int64, key string, values map[string]string) (entered bool, err error) {
+	if len(values) > 0 && packSaid(values) == "" {
+		return false, ErrValues
+	}
 	err = model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
 		row, err := journeyByID(tx, id)
 		if err != nil {

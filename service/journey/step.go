@@ -9,15 +9,14 @@ import (
 	"zhiyin/service/segment"
 )
 
-// kindMessage is the kind of a message's version.
-const kindMessage = model.Kind(131)
-
 // Outcomes that most steps have. Names are data.
 const (
 	Next      = "next"
 	Otherwise = "otherwise"
 	Happened  = "happened"
 	TimedOut  = "timeout"
+	Issued    = "issued"
+	Refused   = "refused"
 )
 
 var propertyName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -35,10 +34,12 @@ type step struct {
 	rules func(p Params) []*segment.Rule
 	// sign is what the step looks out for; nil: nothing.
 	sign func(p Params) *Sign
-	// act does what the step does, for all who leave the node by next at once; nil: nothing.
+	// act does what the step does, for all who leave the node by next at once; it may send some by another outcome. nil: nothing.
 	act func(w world, n *Node, who []*run) error
 	// waits tells whether it always takes an hour or more; nil: it doesn't.
 	waits func(p Params) bool
+	// wired tells whether this house has what the step needs; nil: it has.
+	wired func(s *Service) bool
 	// check finds what is wrong with the fields together; nil: nothing can be.
 	check func(p Params) (field, zh, en string)
 }
@@ -96,7 +97,7 @@ var steps = []*step{
 		Name: "message", Zh: "发送消息", En: "Send a message", outcomes: only(Next), next: onward, act: sendMessages,
 		Fields: []Field{
 			{Name: "channel", Zh: "渠道", En: "channel", Type: Text, Required: true, Most: 32},
-			{Name: "message", Zh: "消息内容", En: "message", Type: Ref, Required: true, Kind: kindMessage},
+			{Name: "message", Zh: "消息内容", En: "message", Type: Ref, Required: true, Kind: model.KindMessageVersion},
 			{Name: "account", Zh: "账号", En: "account", Type: Ref, Kind: model.KindAccount},
 			{Name: "staff", Zh: "以谁的名义", En: "in whose name", Type: Ref, Kind: model.KindStaff},
 			{Name: "topic", Zh: "话题", En: "topic", Type: Text, Most: 32},
@@ -213,6 +214,11 @@ var steps = []*step{
 			{Name: "field", Zh: "字段", En: "field", Type: Property, Required: true, Most: 64},
 			{Name: "value", Zh: "值（空为清除）", En: "value; empty clears", Type: Text, Most: 255},
 		},
+	}, {
+		Name: "coupon", Zh: "发券", En: "Give a coupon", outcomes: only(Issued, Refused), act: giveCoupons,
+		Fields: []Field{{Name: "batch", Zh: "券批次", En: "coupon batch", Type: Ref, Required: true, Kind: model.KindCouponBatch}},
+		next:   func(Params, Facts) Move { return leave(Issued) },
+		wired:  func(s *Service) bool { return s.Coupons != nil },
 	}, {
 		Name: "task", Zh: "给成员派任务", En: "Ask a staff member for something", outcomes: only(Next), next: onward, act: askStaff,
 		Fields: []Field{

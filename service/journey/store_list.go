@@ -29,9 +29,9 @@ func listJourneys(tx *gorm.DB, f ListFilter) (rows []model.Journey, err error) {
 	return rows, nil
 }
 
-func enrolmentByID(tx *gorm.DB, journey, id int64) (*model.Enrolment, error) {
+func enrolmentByID(tx *gorm.DB, id int64) (*model.Enrolment, error) {
 	var row model.Enrolment
-	err := tx.Where("id = ? AND journey_id = ?", id, journey).Take(&row).Error
+	err := tx.Where("id = ?", id).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, ErrEnrolment
 	}

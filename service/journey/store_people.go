@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/coupon"
 )
 
 // goneColumn says which tables keep rows that are gone.
@@ -41,6 +42,16 @@ func answeredYearly(tx *gorm.DB, field string, mds []int, upTo int, after int64,
 		Distinct().Pluck("custom_value.customer_id", &ids).Error
 	if err != nil {
 		return nil, fmt.Errorf("find yearly dates in %s: %w", field, err)
+	}
+	return ids, nil
+}
+
+// couponsUntil finds who holds a coupon whose last moment lies in a day: one that ends at midnight was good on the day before.
+func couponsUntil(tx *gorm.DB, from, to time.Time, after int64, limit int) (ids []int64, err error) {
+	err = tx.Model(&model.Coupon{}).Where("state = ? AND valid_until > ? AND valid_until <= ? AND customer_id > ?", coupon.Usable, from.UTC(), to.UTC(), after).
+		Distinct().Order("customer_id").Limit(limit).Pluck("customer_id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("find coupons that expire: %w", err)
 	}
 	return ids, nil
 }

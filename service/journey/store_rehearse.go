@@ -8,11 +8,12 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/coupon"
 )
 
-func rehearsalByID(tx *gorm.DB, journey, id int64) (*model.JourneyRehearsal, error) {
+func rehearsalByID(tx *gorm.DB, id int64) (*model.JourneyRehearsal, error) {
 	var row model.JourneyRehearsal
-	err := tx.Where("id = ? AND journey_id = ?", id, journey).Take(&row).Error
+	err := tx.Where("id = ?", id).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, ErrRehearsal
 	}
@@ -95,4 +96,19 @@ func customersAfter(tx *gorm.DB, after int64, limit int) (ids []int64, err error
 		return nil, fmt.Errorf("list customers: %w", err)
 	}
 	return ids, nil
+}
+
+// couponsLeft tells how many coupons of a batch can still be given; below 0: any number.
+func couponsLeft(tx *gorm.DB, batch int64) (int64, error) {
+	var rows []model.CouponCount
+	if err := tx.Where("batch_id = ?", batch).Find(&rows).Error; err != nil {
+		return 0, fmt.Errorf("count coupons of batch %d: %w", batch, err)
+	}
+	switch {
+	case len(rows) == 0 || rows[0].State != coupon.BatchActive:
+		return 0, nil
+	case rows[0].Stock == 0:
+		return -1, nil
+	}
+	return max(rows[0].Stock-rows[0].Issued, 0), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/fault"
+	"zhiyin/service/staff"
 )
 
 // lasting tells whether a step will fail for as long as nobody does something about it.
@@ -44,15 +45,18 @@ const (
 	Leave = "exit"  // it ends
 )
 
-// Decide does something about an enrolment: a stuck one is tried again or skips its step; any ends. It fails with
-// ErrEnrolment, ErrNotStuck, ErrEnded.
-func (s *Service) Decide(ctx context.Context, journey, id int64, what string) error {
+// Decide does something about an enrolment of a customer whom the viewer may see: a stuck one is tried again or skips its
+// step; any ends. It fails with ErrEnrolment, ErrNotStuck, ErrEnded.
+func (s *Service) Decide(ctx context.Context, v *staff.Viewer, id int64, what string) error {
+	if _, err := s.visible(ctx, v, id); err != nil {
+		return err
+	}
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
 		rows, err := lockEnrolments(tx, []int64{id})
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 || rows[0].JourneyID != journey {
+		if len(rows) == 0 {
 			return ErrEnrolment
 		}
 		r := &run{Enrolment: rows[0], now: s.now()}

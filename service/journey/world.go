@@ -24,6 +24,7 @@ type world interface {
 	ask(n *Node, who []*run) error
 	call(n *Node, who []*run) error
 	start(n *Node, who []*run) error
+	coupon(n *Node, who []*run) error
 }
 
 // run is an enrolment on its way.
@@ -33,6 +34,8 @@ type run struct {
 	visits []model.EnrolmentVisit
 	goal   bool  // reached in this pass
 	was    place // when it was read; zero: not known
+	// instead is the outcome that the step has after all; empty: the one that was decided.
+	instead string
 }
 
 func sendMessages(w world, n *Node, who []*run) error { return w.send(n, who) }
@@ -41,6 +44,8 @@ func setFields(w world, n *Node, who []*run) error    { return w.set(n, who) }
 func askStaff(w world, n *Node, who []*run) error     { return w.ask(n, who) }
 func callOut(w world, n *Node, who []*run) error      { return w.call(n, who) }
 func startOther(w world, n *Node, who []*run) error   { return w.start(n, who) }
+
+func giveCoupons(w world, n *Node, who []*run) error { return w.coupon(n, who) }
 
 // leave notes the step that the enrolment has done and takes it to the next.
 func (r *run) leave(outcome, to string) {

@@ -64,6 +64,10 @@ var kinds = []Kind{
 	{event.KindCouponRolledBack, "退券", "a coupon was taken back from an order"},
 	{event.KindCouponExpired, "券过期", "a coupon expired"},
 	{event.KindCouponVoided, "券作废", "a coupon was voided"},
+	{event.KindJourneyCalled, "旅程通知", "a step of a journey tells of a customer"},
+	{event.KindJourneyEntered, "进入旅程", "a customer entered a journey"},
+	{event.KindJourneyExited, "离开旅程", "a customer left a journey"},
+	{event.KindJourneyGoal, "达成旅程目标", "a customer reached a journey's goal"},
 }
 
 // Kinds lists what a webhook may be told.
