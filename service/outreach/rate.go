@@ -44,7 +44,8 @@ func newRates(rdb redis.UniversalClient, prefix string, now clock.Clock) *rates 
 	return &rates{rdb: rdb, prefix: prefix, now: now, of: map[string]*bucket{}, peers: 1, self: newToken()}
 }
 
-// chunk is how many deliveries to claim at once: not more than go out in about a second, so that lanes take turns.
+// chunk is how many deliveries to claim at once: all chunks of an account together not more than go out in about a second, so that lanes
+// take turns.
 func (r *rates) chunk(desc Description) int {
 	n := chunkMost
 	for _, l := range desc.Limits {
@@ -52,7 +53,7 @@ func (r *rates) chunk(desc Description) int {
 			continue
 		}
 		perSecond := float64(l.Calls) / l.Per.Seconds()
-		n = min(n, max(1, int(perSecond)*max(1, desc.Batch)))
+		n = min(n, max(1, int(perSecond)/slotsOf)*max(1, desc.Batch))
 	}
 	return n
 }
