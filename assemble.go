@@ -303,10 +303,10 @@ func (p *parts) capabilities(context.Context) (err error) {
 		Acquisition: p.acquisition, Groups: p.groups, Visits: p.visits, Channels: p.channels, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
+	p.offers()
 	if err := p.trade(); err != nil {
 		return err
 	}
-	p.offers()
 	p.automate()
 	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{

@@ -33,7 +33,7 @@ func (p *parts) reach() {
 	}
 	p.governor.UseQuotas(channel.NameMass, p.channels.MassQuotas())
 	p.campaigns = campaign.New(campaign.Deps{
-		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Ledger: p.outreach, Messages: p.messages, Kinds: p.events.Kinds,
+		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Ledger: p.outreach, Messages: p.messages, TakeBack: p.channels.CancelTasks, Kinds: p.events.Kinds,
 		ApprovalAbove: p.cfg.Campaign.ApprovalAbove, Logger: p.log,
 	})
 }

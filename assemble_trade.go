@@ -8,9 +8,6 @@ import (
 	"zhiyin/service/catalog"
 	"zhiyin/service/event"
 	"zhiyin/service/keyring"
-	"zhiyin/service/loyalty"
-	"zhiyin/service/segment"
-	"zhiyin/service/social/draw"
 	"zhiyin/service/webhook"
 )
 
@@ -21,26 +18,12 @@ func (p *parts) trade() error {
 	p.customers.Owns(p.catalog.Mover())
 	p.customers.Rekeyed(p.catalog.RekeyTx)
 	p.events.Subscribe("catalog", p.catalog.OnIdentified, event.KindCustomerIdentified, event.KindCustomerMerged)
-	p.loyalty = loyalty.New(loyalty.Deps{
-		DB: p.db, Events: p.events, Now: p.now, Zone: p.zone, Customers: p.customers, Logger: p.log,
-	})
-	p.customers.Owns(p.loyalty.Mover())
-	p.draws = draw.New(draw.Deps{
-		DB: p.db, Now: p.now, Zone: p.zone, Vault: secrets, Segments: drawSegments{p.segments, segment.Membership{DB: p.db}}, Purse: p.loyalty, Logger: p.log,
-	})
-	p.events.Feed("loyalty", p.loyalty.OnEvents)
 	p.apiKeys = apikey.New(p.db, p.now, secrets, p.redis, p.cfg.Redis.KeyPrefix+"api_key:")
 	p.webhooks = webhook.New(webhook.Deps{
 		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Vault: secrets, IDs: p.ids, AllowPrivate: p.cfg.Webhook.AllowPrivate,
 		Public: func(payload string) map[string]any { return console.PublicPayload(p.ids, payload) },
 	})
 	p.closers = append(p.closers, p.webhooks.Close)
-	p.keys.Seals(keyring.OtherSystems, slices.Concat(apikey.Seals(), webhook.Seals(), draw.Seals())...)
+	p.keys.Seals(keyring.OtherSystems, slices.Concat(apikey.Seals(), webhook.Seals())...)
 	return nil
-}
-
-// drawSegments is what draws ask of segments.
-type drawSegments struct {
-	*segment.Service
-	segment.Membership
 }

@@ -166,7 +166,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	})
 	ledger.Register(postbox{})
 	pushes := campaign.New(campaign.Deps{
-		DB: r.db, Queue: queue, Now: now, Zone: zone, Ledger: ledger, Messages: messages, Kinds: r.events.Kinds,
+		DB: r.db, Queue: queue, Now: now, Zone: zone, Ledger: ledger, Messages: messages, TakeBack: channels.CancelTasks, Kinds: r.events.Kinds,
 		ApprovalAbove: 1000, Logger: log,
 	})
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})

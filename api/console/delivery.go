@@ -10,10 +10,11 @@ import (
 
 // originKinds says what the ids of those who intend messages name. What is not listed is named by its source alone.
 var originKinds = map[string]model.Kind{
-	outreach.SourceJourney: model.KindJourney,
-	outreach.SourceTask:    model.KindTask,
-	outreach.SourceSidebar: model.KindStaff,
-	outreach.SourceConsole: model.KindStaff,
+	outreach.SourceCampaign: model.KindCampaign,
+	outreach.SourceJourney:  model.KindJourney,
+	outreach.SourceTask:     model.KindTask,
+	outreach.SourceSidebar:  model.KindStaff,
+	outreach.SourceConsole:  model.KindStaff,
 }
 
 // Delivery is one message that somebody intends for one customer, and what became of it.

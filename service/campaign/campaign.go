@@ -70,6 +70,8 @@ type Deps struct {
 	Zone     *time.Location
 	Ledger   Ledger
 	Messages Messages
+	// TakeBack has the channels take back, at their platforms, what staff have been asked to send and have not.
+	TakeBack func(ctx context.Context, source string, sourceID int64) error
 	// Kinds lists the kinds of events there are.
 	Kinds func(ctx context.Context) ([]event.Kind, error)
 	// ApprovalAbove is from how many customers on a second person has to agree; 0: always.

@@ -329,7 +329,7 @@ func TestPauseResumeStop(t *testing.T) {
 	for range 2 {
 		h.must(h.Stop(t.Context(), author, c.ID, "活动取消"))
 	}
-	if h.ledger.cancelled == 0 || h.run(c.ID).State != RunStopped || h.now(c.ID).State != StateStopped {
+	if h.ledger.cancelled == 0 || h.takenBack == 0 || h.run(c.ID).State != RunStopped || h.now(c.ID).State != StateStopped {
 		t.Errorf("stopped: %+v", h.run(c.ID))
 	}
 	if err := h.Pause(t.Context(), author, c.ID, ""); !errors.Is(err, ErrState) {

@@ -138,6 +138,13 @@ type house struct {
 	ledger  *ledger
 	account int64
 	segment int64
+	// takenBack counts what the channels were asked.
+	takenBack int
+}
+
+func (h *house) takeBack(context.Context, string, int64) error {
+	h.takenBack++
+	return nil
 }
 
 var errUnfit = ErrInvalid.With("variants", "unfit")
@@ -157,7 +164,7 @@ func newHouse(t testing.TB) *house {
 		"group_mass": {Name: "group_mass", To: outreach.ToGroups}, "moment": {Name: "moment", To: outreach.ToStaff},
 	}}
 	h.Service = New(Deps{
-		DB: h.db, Queue: work.New(h.db, h.clock.Now), Now: h.clock.Now, Zone: shanghai, Ledger: h.ledger, Messages: h,
+		DB: h.db, Queue: work.New(h.db, h.clock.Now), Now: h.clock.Now, Zone: shanghai, Ledger: h.ledger, Messages: h, TakeBack: h.takeBack,
 		Kinds: func(context.Context) ([]event.Kind, error) { return event.BuiltIn(), nil }, ApprovalAbove: 1000, Logger: slog.New(slog.DiscardHandler),
 	})
 	acct := &model.Account{Kind: "wecom", Name: "main", PlatformID: "wwCORP", Enabled: true}

@@ -117,6 +117,8 @@ func (s *Service) Stop(ctx context.Context, v *staff.Viewer, id int64, reason st
 
 // cancel ends what a stopped campaign has planned and not sent.
 func (s *Service) cancel(ctx context.Context, id int64) error {
-	_, err := s.Ledger.Cancel(ctx, Source, id)
-	return err
+	if _, err := s.Ledger.Cancel(ctx, Source, id); err != nil {
+		return err
+	}
+	return s.TakeBack(ctx, Source, id)
 }

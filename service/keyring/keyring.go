@@ -30,11 +30,12 @@ const (
 	PersonalData = "personal data"            // of customers
 	OtherSystems = "secrets of other systems" // of API keys and webhooks
 	CouponRuns   = "coupon secrets"           // what codes of coupons follow from
+	DrawSeeds    = "draw seeds"               // which decide lucky draws until they end
 	PublicIDs    = "public ids"               // never rotated: links would end
 	CouponCodes  = "coupon codes"             // never rotated: codes that are out would be unknown
 )
 
-var purposes = []string{Credentials, PersonalData, OtherSystems, CouponRuns, PublicIDs, CouponCodes}
+var purposes = []string{Credentials, PersonalData, OtherSystems, CouponRuns, DrawSeeds, PublicIDs, CouponCodes}
 
 // What can go wrong.
 var (

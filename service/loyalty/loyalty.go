@@ -18,9 +18,17 @@ import (
 // Coupons gives customers coupons.
 type Coupons interface {
 	// GrantTx gives one, once for a key.
-	GrantTx(tx *gorm.DB, batchID, customerID int64, key string, redemptionID int64) (couponID int64, err error)
+	GrantTx(tx *gorm.DB, g Grant) (couponID int64, err error)
 	// HasBatch tells whether there is such a batch.
 	HasBatch(tx *gorm.DB, batchID int64) (bool, error)
+}
+
+// Grant is a coupon for a customer, with what it was given for.
+type Grant struct {
+	BatchID, CustomerID int64
+	Key                 string
+	Source              string // points, draw
+	SourceID            int64
 }
 
 // Customers says whom a viewer may see.

@@ -34,12 +34,12 @@ type house struct {
 }
 
 // GrantTx implements Coupons.
-func (h *house) GrantTx(_ *gorm.DB, batchID, customerID int64, key string, _ int64) (int64, error) {
+func (h *house) GrantTx(_ *gorm.DB, g Grant) (int64, error) {
 	if h.refuse != nil {
 		return 0, h.refuse
 	}
-	h.grants[key]++
-	return batchID*1000 + customerID, nil
+	h.grants[g.Key]++
+	return g.BatchID*1000 + g.CustomerID, nil
 }
 
 var boss, stranger = &staff.Viewer{StaffID: 9}, &staff.Viewer{StaffID: 10}

@@ -156,7 +156,7 @@ func (b *book) redeem(rewardID int64, key string) (*model.Redemption, error) {
 	}
 	if r.Kind == Coupon {
 		row.State = Done
-		if row.CouponID, err = b.s.Coupons.GrantTx(b.tx, r.BatchID, row.CustomerID, key, row.ID); err != nil {
+		if row.CouponID, err = b.s.Coupons.GrantTx(b.tx, Grant{r.BatchID, row.CustomerID, key, "points", row.ID}); err != nil {
 			return nil, err
 		}
 	}

@@ -37,7 +37,7 @@ type house struct {
 }
 
 // GrantTx implements loyalty.Coupons.
-func (h *house) GrantTx(*gorm.DB, int64, int64, string, int64) (int64, error) {
+func (h *house) GrantTx(*gorm.DB, loyalty.Grant) (int64, error) {
 	h.grants++
 	return int64(h.grants), nil
 }

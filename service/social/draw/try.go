@@ -141,7 +141,7 @@ func (s *Service) win(tx *gorm.DB, row *model.LuckyDraw, p *model.DrawPrize, t *
 			Key: "won:" + t.RequestKey, Source: "draw", SourceID: row.ID, Reason: p.Name,
 		}})
 	case Coupon:
-		t.CouponID, err = s.Coupons.GrantTx(tx, p.BatchID, t.CustomerID, "won:"+t.RequestKey, row.ID)
+		t.CouponID, err = s.Coupons.GrantTx(tx, loyalty.Grant{BatchID: p.BatchID, CustomerID: t.CustomerID, Key: "won:" + t.RequestKey, Source: "draw", SourceID: row.ID})
 	}
 	return err
 }
