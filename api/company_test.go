@@ -114,6 +114,9 @@ const (
 	askedID    // waits for approval
 	runningID
 	pausedID
+	rejectedID // as askedID
+	waitingID  // for its time
+	stoppedID  // as runningID
 	campaignRunID
 	linkID
 	pointsRuleID
@@ -133,7 +136,8 @@ const (
 	balanceID
 	messageID // and of its version
 	senderTaskID
-	drawID // a draft
+	drawID      // a draft
+	startedDraw // another, to be started
 	endedDraw
 	drawTryID
 )
@@ -384,7 +388,7 @@ func twins() []any {
 // club is a customer with points, a rule, a gift, and one who waits for theirs.
 func club() []any {
 	return []any{
-		luckyDraw(drawID, "draft"), luckyDraw(endedDraw, "ended"),
+		luckyDraw(drawID, "draft"), luckyDraw(startedDraw, "draft"), luckyDraw(endedDraw, "ended"),
 		&model.DrawPrize{DrawID: endedDraw, Name: "手机", Kind: "gift", Odds: 1, Stock: 1},
 		&model.DrawTry{ID: drawTryID, DrawID: endedDraw, Number: 1, CustomerID: ownCustomer, Day: 20261122, RequestKey: "a", Nonce: "n", Place: 0, Won: true, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
 		&model.DrawTry{ID: second, DrawID: endedDraw, Number: 2, CustomerID: careCustomer, Day: 20261122, RequestKey: "b", Nonce: "n", Place: -1, State: "nothing", CreatedAt: noon, UpdatedAt: noon},
@@ -409,13 +413,13 @@ func pushes() []any {
 		&model.ShortLink{ID: linkID, Code: "abcdefghij", CampaignID: runningID, Target: "https://shop.example.com/", Kind: "web", CreatedBy: operatorID, CreatedAt: noon},
 	}
 	next := noon.Add(time.Hour)
-	for i, state := range []string{"draft", "asked", "running", "paused"} {
+	for i, state := range []string{"draft", "asked", "running", "paused", "asked", "scheduled", "running"} {
 		id := int64(campaignID + i)
 		c := &model.Campaign{
-			ID: id, Name: "双十一" + state, Code: state, State: state, Channel: "postbox", AccountID: acme, Audience: `{"customers":[` + strconv.FormatInt(ownCustomer, 10) + `]}`,
+			ID: id, Name: "双十一" + state, Code: state + strconv.Itoa(i), State: state, Channel: "postbox", AccountID: acme, Audience: `{"customers":[` + strconv.FormatInt(ownCustomer, 10) + `]}`,
 			Schedule: "{}", KeepHours: 72, Version: 1, CreatedBy: operatorID, ChangedBy: targetID, AskedBy: targetID, CreatedAt: noon, UpdatedAt: noon,
 		}
-		if state == "running" || state == "paused" {
+		if state == "running" || state == "paused" || state == "scheduled" {
 			c.Runs, c.NextAt = 1, &next
 		}
 		rows = append(rows, c, &model.CampaignVariant{CampaignID: id, Name: "A", ShareBP: 10000, MessageID: pushedID})

@@ -99,8 +99,8 @@ func (p *partner) call(name string) request {
 	if name == "GET /order" {
 		path += "?number=N1"
 	}
-	if strings.Contains(path, "{id}") {
-		path = strings.Replace(path, "{id}", p.couponUse(strings.HasSuffix(path, "roll-back")), 1)
+	if before, after, found := strings.Cut(path, "{id}"); found {
+		path = before + p.couponUse(strings.HasSuffix(after, "roll-back")) + after
 	}
 	var body any
 	if b := openCalls[name].body; b != "" {

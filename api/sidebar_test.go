@@ -181,8 +181,7 @@ func TestS36_PagesAreSigned(t *testing.T) {
 	c := newCompany(t)
 	b := c.browser().enter("sales-1")
 	rec := b.call("POST", "/signatures", map[string]any{"url": sidebarPage + "?code=a&state=b"})
-	var got sidebar.Signatures
-	got = decode[sidebar.Signatures](t, rec.Body.Bytes())
+	got := decode[sidebar.Signatures](t, rec.Body.Bytes())
 	if rec.Code != 200 || got.CorpID != "ww0000000000000001" || got.AgentID != 1000002 || len(got.Config.Signature) != 40 || got.Config.Timestamp != noon.Unix() ||
 		got.Config.Signature == got.Agent.Signature || got.Config.Nonce == "" || got.Config.Nonce == got.Agent.Nonce {
 		t.Errorf("%d %s", rec.Code, rec.Body)

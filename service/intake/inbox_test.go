@@ -211,7 +211,7 @@ func TestUrgentMessagesGoBeforeABacklog(t *testing.T) {
 
 func TestS12_UnknownIsKeptAndCanBeReplayed(t *testing.T) {
 	h := open(t)
-	for _, m := range []string{pushed("made_up", "", noon), "nonsense", pushed("change_external_contact", "invented", noon), pushed("kf_msg_or_event", "", noon), ""} {
+	for _, m := range []string{pushed("made_up", "", noon), "nonsense", pushed("change_external_contact", "invented", noon), pushed("kf_made_up", "", noon), ""} {
 		h.receive(m, false)
 	}
 	h.receive(pushed("enter_agent", "", noon), false) // known, and needs nothing

@@ -90,10 +90,17 @@ func (s *Service) claim(ctx context.Context, lane *model.DeliveryLane, ch Descri
 // ruleTx leaves in the chunk what may leave now, and writes of the others why not.
 func (s *Service) ruleTx(tx *gorm.DB, t *tally, c *chunk, ch Description, rows []model.Delivery, now time.Time) error {
 	var outs changes
+	var back []governor.Reservation // of an earlier claim, when the platform had no time
+	over := func(to State, reason string, r *model.Delivery) {
+		outs.add(change{to: to, reason: reason}, r)
+		if r.CustomerID != 0 {
+			back = append(back, governor.Reservation{Ref: r.ID, CustomerID: r.CustomerID})
+		}
+	}
 	live := rows[:0]
 	for i := range rows {
 		if r := &rows[i]; r.ExpiresAt != nil && !now.Before(*r.ExpiresAt) {
-			outs.add(change{to: Expired, reason: governor.ReasonExpired}, r)
+			over(Expired, governor.ReasonExpired, r)
 			continue
 		}
 		live = append(live, rows[i])
@@ -110,7 +117,12 @@ func (s *Service) ruleTx(tx *gorm.DB, t *tally, c *chunk, ch Description, rows [
 		case governor.Later:
 			outs.add(change{to: Planned, reason: ruling.Reason, due: ruling.At.UTC(), free: true}, r)
 		default:
-			outs.add(change{to: Suppressed, reason: ruling.Reason}, r)
+			over(Suppressed, ruling.Reason, r)
+		}
+	}
+	if len(back) > 0 {
+		if err := s.Governor.ReturnTx(tx, back); err != nil {
+			return err
 		}
 	}
 	return outs.writeTx(tx, t, c.id, Claimed, now)

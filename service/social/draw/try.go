@@ -168,8 +168,13 @@ type TryFilter struct {
 	Limit      int
 }
 
-// Tries gives a page of tries, the newest first.
+// Tries gives a page of tries, the newest first. It fails with ErrNotFound.
 func (s *Service) Tries(ctx context.Context, f TryFilter) ([]model.DrawTry, error) {
+	if f.DrawID != 0 {
+		if _, err := byID(s.DB.WithContext(ctx), f.DrawID); err != nil {
+			return nil, err
+		}
+	}
 	return triesBefore(s.DB.WithContext(ctx), f)
 }
 
