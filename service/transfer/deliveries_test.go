@@ -16,7 +16,7 @@ func TestDeliveriesExport(t *testing.T) {
 	h := newTown(t)
 	lane := &model.DeliveryLane{ID: 1, Alike: "a", Source: "campaign", SourceID: 5, Channel: "sms", CreatedAt: noon}
 	other := &model.DeliveryLane{ID: 2, Alike: "b", Source: "campaign", SourceID: 6, Channel: "sms", CreatedAt: noon}
-	modeltest.Create(t, h.DB, lane, other, &model.Customer{ID: 9, Name: "周末", CreatedAt: noon, UpdatedAt: noon})
+	modeltest.Create(t, h.DB, lane, other, &model.Customer{ID: 9, Name: "周末", FirstSeenAt: noon, CreatedAt: noon, UpdatedAt: noon})
 	for i := range int64(700) {
 		d := &model.Delivery{
 			Source: "campaign", SourceID: 5, CustomerID: 9 + i, LaneID: 1, Shelf: 2, State: int8(outreach.Accepted), DueAt: noon, AcceptedAt: &noon, CreatedAt: noon, UpdatedAt: noon,
