@@ -28,10 +28,10 @@ var layers = [][]string{
 	{"outreach"},
 	{"acquisition", "group"},
 	{"coupon"},
-	{"journey"},
 	{"loyalty"},
 	{"campaign"},
 	{"social"},
+	{"journey"},
 	{"transfer"},
 	{"intake"},
 }

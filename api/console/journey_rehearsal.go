@@ -44,6 +44,7 @@ type RehearsalResult struct {
 	Tags      int64                       `json:"tags"`
 	Calls     int64                       `json:"calls"`
 	Coupons   []RehearsalCoupons          `json:"coupons" nullable:"false"`
+	Points    int64                       `json:"points" doc:"given"`
 	Notes     []journey.Caveat            `json:"notes" nullable:"false" doc:"what it could not know"`
 	Trail     []journey.Trace             `json:"trail,omitempty" doc:"of the one who was followed"`
 }
@@ -77,7 +78,7 @@ func (h *Handlers) rehearsalResult(r *journey.Result) *RehearsalResult {
 	out := &RehearsalResult{
 		From: r.From, To: r.To, Customers: r.Customers, Entered: r.Entered, Held: r.Held, Goal: r.Goal, HeldGoal: r.HeldGoal, StillIn: r.StillIn, Stuck: r.Stuck,
 		Ended: r.Ended, Nodes: r.Nodes, Days: r.Days, Lost: r.Lost, Later: r.Later, Staff: []RehearsalStaff{}, Tasks: r.Tasks, Tags: r.Tags, Calls: r.Calls,
-		Coupons: []RehearsalCoupons{}, Notes: r.Notes, Trail: r.Trail,
+		Coupons: []RehearsalCoupons{}, Points: r.Points, Notes: r.Notes, Trail: r.Trail,
 	}
 	for _, s := range r.Staff {
 		out.Staff = append(out.Staff, RehearsalStaff{h.IDs.Of(model.KindStaff, s.StaffID), s.Messages, s.Taps, s.Busiest, s.Tasks})

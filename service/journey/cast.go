@@ -281,3 +281,9 @@ func (st *stage) coupon(n *Node, who []*run) error {
 	}
 	return nil
 }
+
+// points counts points.
+func (st *stage) points(n *Node, who []*run) error {
+	st.result.Points += n.With.number("points") * int64(len(who))
+	return nil
+}

@@ -16,6 +16,7 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -108,6 +109,11 @@ type Coupons interface {
 	IssueTx(tx *gorm.DB, in coupon.IssueInput) (*model.Coupon, error)
 }
 
+// Points gives points.
+type Points interface {
+	EarnTx(tx *gorm.DB, in loyalty.Earning) (*model.PointsEntry, error)
+}
+
 // Deps is what a Service needs.
 type Deps struct {
 	DB        *gorm.DB
@@ -121,6 +127,7 @@ type Deps struct {
 	Profiles  Profiles
 	Tasks     Tasks
 	Coupons   Coupons // nil: there is no step that gives coupons
+	Points    Points  // nil: there is no step that gives points
 	Logger    *slog.Logger
 	// Channels knows what channels are like, for rehearsals; nil: nothing is known of them.
 	Channels Channels

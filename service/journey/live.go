@@ -11,6 +11,7 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
@@ -203,6 +204,20 @@ func (w *live) coupon(n *Node, who []*run) error {
 		if f := fault.Of(err); f != nil && (f.Kind == fault.Conflict || f.Kind == fault.NotFound) {
 			r.instead = Refused
 		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// points gives each points, once a visit.
+func (w *live) points(n *Node, who []*run) error {
+	for _, r := range who {
+		_, err := w.s.Points.EarnTx(w.tx, loyalty.Earning{
+			CustomerID: r.CustomerID, Points: n.With.number("points"), ValidDays: int(n.With.number("days")),
+			Detail: loyalty.Detail{Key: "journey:" + occurrence(r), Source: "journey", SourceID: r.ID, Reason: n.With.text("reason")},
+		})
+		if err != nil {
 			return err
 		}
 	}

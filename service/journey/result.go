@@ -27,7 +27,8 @@ type Result struct {
 	Staff   []StaffResult               `json:"staff"` // those with the most to do, at most 200
 	Tasks   int64                       `json:"tasks"`
 	Coupons []CouponResult              `json:"coupons"`
-	Tags    int64                       `json:"tags"` // customers to whom tags were given, or from whom they were taken
+	Points  int64                       `json:"points"` // given
+	Tags    int64                       `json:"tags"`   // customers to whom tags were given, or from whom they were taken
 	Calls   int64                       `json:"calls"`
 	Notes   []Caveat                    `json:"notes"` // what the rehearsal could not know
 	Trail   []Trace                     `json:"trail,omitempty"`

@@ -220,6 +220,20 @@ var steps = []*step{
 		next:   func(Params, Facts) Move { return leave(Issued) },
 		wired:  func(s *Service) bool { return s.Coupons != nil },
 	}, {
+		Name: "points", Zh: "送积分", En: "Give points", outcomes: only(Next), next: onward, act: givePoints,
+		Fields: []Field{
+			{Name: "points", Zh: "积分", En: "points", Type: Number, Required: true, Most: 100_000},
+			{Name: "days", Zh: "有效天数（空为永久）", En: "good for so many days; empty: for ever", Type: Number, Most: 3650},
+			{Name: "reason", Zh: "说明（客户可见）", En: "reason; the customer reads it", Type: Text, Required: true, Most: 64},
+		},
+		check: func(p Params) (string, string, string) {
+			if p.number("points") < 1 {
+				return "points", "至少 1 积分", "at least one point"
+			}
+			return "", "", ""
+		},
+		wired: func(s *Service) bool { return s.Points != nil },
+	}, {
 		Name: "task", Zh: "给成员派任务", En: "Ask a staff member for something", outcomes: only(Next), next: onward, act: askStaff,
 		Fields: []Field{
 			{Name: "title", Zh: "标题", En: "title", Type: Text, Required: true, Most: 128},

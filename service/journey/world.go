@@ -25,6 +25,7 @@ type world interface {
 	call(n *Node, who []*run) error
 	start(n *Node, who []*run) error
 	coupon(n *Node, who []*run) error
+	points(n *Node, who []*run) error
 }
 
 // run is an enrolment on its way.
@@ -46,6 +47,7 @@ func callOut(w world, n *Node, who []*run) error      { return w.call(n, who) }
 func startOther(w world, n *Node, who []*run) error   { return w.start(n, who) }
 
 func giveCoupons(w world, n *Node, who []*run) error { return w.coupon(n, who) }
+func givePoints(w world, n *Node, who []*run) error  { return w.points(n, who) }
 
 // leave notes the step that the enrolment has done and takes it to the next.
 func (r *run) leave(outcome, to string) {

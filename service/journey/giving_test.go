@@ -9,6 +9,7 @@ import (
 	"zhiyin/model/modeltest"
 	"zhiyin/service/coupon"
 	"zhiyin/service/customer"
+	"zhiyin/service/loyalty"
 	"zhiyin/service/segment"
 	"zhiyin/service/vault/vaulttest"
 )
@@ -55,5 +56,34 @@ func TestAStepGivesCoupons(t *testing.T) {
 	}
 	if n := modeltest.Count[model.Delivery](t, h.db, "step = 'sorry'"); n != 2 {
 		t.Errorf("%d are told that there is none, want 2", n)
+	}
+}
+
+// TestAStepGivesPoints: everybody gets them once, and a rehearsal says beforehand how many.
+func TestAStepGivesPoints(t *testing.T) {
+	h := newHouse(t, 3)
+	club := loyalty.New(loyalty.Deps{DB: h.db, Events: h.Events, Now: h.clock.Now, Zone: shanghai})
+	all := h.list(1, 2, 3)
+	text := journey(fmt.Sprintf(`{"kind":"segment_entered","with":{"segment":"%d","whom":"now"}}`, all), "",
+		`{"id":"gift","step":"points","with":{"points":20,"days":30,"reason":"新客礼"},"next":{"next":"end"}}`, theEnd)
+	if problems, err := h.Check(t.Context(), h.read(text)); err != nil || len(problems) != 1 || problems[0].Place != "nodes[0].step" {
+		t.Errorf("in a house without points: %v, %v", problems, err)
+	}
+	h.Points = club
+	row, err := h.Create(t.Context(), Input{Name: "送积分", Definition: h.read(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := h.rehearse(row.ID, Asked{From: noon, Days: 1}); r.Points != 60 || modeltest.Count[model.PointsEntry](t, h.db) != 0 {
+		t.Errorf("rehearsed: %d points", r.Points)
+	}
+	if _, err := h.Activate(t.Context(), row.ID, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	h.settle()
+	for customer := range int64(3) {
+		if a, err := club.Account(t.Context(), nil, customer+1); err != nil || a.Balance != 20 {
+			t.Errorf("customer %d has %d points, %v", customer+1, a.Balance, err)
+		}
 	}
 }
