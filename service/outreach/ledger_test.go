@@ -277,3 +277,26 @@ func fits(r *rig, d *model.Delivery, f Filter) bool {
 	return in && (f.Source == "" || d.Source == f.Source) && (f.SourceID == 0 || d.SourceID == f.SourceID) && (f.CustomerID == 0 || d.CustomerID == f.CustomerID) &&
 		(f.StaffID == 0 || lane.StaffID == f.StaffID) && (f.Step == "" || d.Step == f.Step) && (f.Reason == "" || d.Reason == f.Reason)
 }
+
+// TestOverAtAClaimGivesBack: what the platform had no time for keeps its reservation while it waits, and gives it back when
+// the next claim finds that it has lost its sense.
+func TestOverAtAClaimGivesBack(t *testing.T) {
+	r := newRig(t, Description{})
+	g := &strict{reserved: map[int64]bool{}}
+	g.rule = func(governor.Ask) governor.Ruling { return governor.Ruling{Verdict: governor.Allow} }
+	later := r.clock().Add(2 * time.Hour)
+	r.p.before = func(int, Call) (Outcome, error, bool) {
+		return Outcome{Result: Result{Fate: FateLater, At: later}}, nil, true
+	}
+	s := r.service(func(d *Deps) { d.Governor = g })
+	r.plan(s, Intent{ExpiresAt: r.clock().Add(time.Hour)}, 1, 2)
+	r.drain(s)
+	if len(g.reserved) == 0 {
+		t.Fatal("nothing is reserved while it waits")
+	}
+	r.move(3 * time.Hour)
+	r.drain(s)
+	if n := r.states()[Expired]; n == 0 || len(g.reserved) != 0 {
+		t.Errorf("%d expired, %d reserved", n, len(g.reserved))
+	}
+}
