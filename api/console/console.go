@@ -39,37 +39,37 @@ import (
 
 // Handlers holds the services that the console's routes call.
 type Handlers struct {
-	IDs         model.PublicIDs
-	Cursors     Cursors
+	APIKeys     *apikey.Service
 	Accounts    *account.Service
-	Staff       *staff.Service
+	Acquisition *acquisition.Service
+	AutoTags    *autotag.Service
+	Campaigns   *campaign.Service
+	Catalog     *catalog.Service
+	Channels    *channel.Service
+	Coupons     *coupon.Service
+	Cursors     Cursors
 	Customers   *customer.Service
-	Transfers   *transfer.Service
+	Draws       *draw.Service
+	Events      *event.Log
+	Governor    *governor.Governor
+	Groups      *group.Service
+	IDs         model.PublicIDs
+	Intake      *intake.Service
+	Journeys    *journey.Service
 	Lifecycle   *lifecycle.Service
 	Loyalty     *loyalty.Service
-	Draws       *draw.Service
-	Segments    *segment.Service
-	Events      *event.Log
-	Profiles    *profile.Service
-	Privacy     *privacy.Service
-	Tags        *tag.Service
-	AutoTags    *autotag.Service
-	Journeys    *journey.Service
-	Acquisition *acquisition.Service
-	Channels    *channel.Service
-	Campaigns   *campaign.Service
-	Groups      *group.Service
-	Intake      *intake.Service
-	Queue       *work.Queue
-	Scheduler   *job.Scheduler
-	Catalog     *catalog.Service
-	APIKeys     *apikey.Service
-	Webhooks    *webhook.Service
-	Governor    *governor.Governor
 	Messages    *message.Service
 	Outreach    *outreach.Service
-	Coupons     *coupon.Service
+	Privacy     *privacy.Service
+	Profiles    *profile.Service
+	Queue       *work.Queue
+	Scheduler   *job.Scheduler
 	Secure      bool // the public address is https
+	Segments    *segment.Service
+	Staff       *staff.Service
+	Tags        *tag.Service
+	Transfers   *transfer.Service
+	Webhooks    *webhook.Service
 }
 
 // None is the answer that holds nothing but its status.

@@ -54,6 +54,12 @@ func (s *Service) DecideTx(tx *gorm.DB, d Decision) error {
 	if err := d.informed(who, notice); err != nil {
 		return err
 	}
+	// The number comes before what was said last: whoever writes between the two takes this number, and the
+	// unique key sends us back to read again.
+	n, err := nextConsent(tx, d.CustomerID, d.Purpose)
+	if err != nil {
+		return err
+	}
 	last, err := lastConsents(tx, []int64{d.CustomerID}, time.Time{})
 	if err != nil {
 		return err
@@ -61,10 +67,6 @@ func (s *Service) DecideTx(tx *gorm.DB, d Decision) error {
 	before := last[d.CustomerID][d.Purpose]
 	if before != nil && d.repeats(before) {
 		return nil
-	}
-	n, err := nextConsent(tx, d.CustomerID, d.Purpose)
-	if err != nil {
-		return err
 	}
 	row := s.entry(d, n, notice, before)
 	if err := insertConsent(tx, row); err != nil {

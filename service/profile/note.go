@@ -82,11 +82,11 @@ func (s *Service) changeNote(ctx context.Context, v *staff.Viewer, id int64, col
 		return ErrNotYours
 	}
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
-		done, err := updateNote(tx, id, v.StaffID, columns)
-		if err == nil && !done {
-			return ErrNoNote
+		// The row is locked instead of counting what the UPDATE changed: MySQL counts none when the text is the same.
+		if _, err := noteByID(model.ForUpdate(tx), id); err != nil {
+			return err
 		}
-		return err
+		return updateNote(tx, id, columns)
 	})
 }
 

@@ -35,6 +35,9 @@ func TestNotes(t *testing.T) {
 	if err := h.EditNote(ctx, seller, n.ID, "改过"); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.EditNote(ctx, seller, n.ID, "改过"); err != nil {
+		t.Error("the same text once more:", err)
+	}
 	if err := h.DeleteNote(ctx, seller, n.ID); err != nil {
 		t.Fatal(err)
 	}

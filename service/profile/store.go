@@ -184,12 +184,11 @@ func noteByID(tx *gorm.DB, id int64) (*model.CustomerNote, error) {
 	return &row, nil
 }
 
-func updateNote(tx *gorm.DB, id, staffID int64, columns map[string]any) (bool, error) {
-	res := tx.Model(&model.CustomerNote{}).Where("id = ? AND staff_id = ? AND gone_at IS NULL", id, staffID).Updates(columns)
-	if res.Error != nil {
-		return false, fmt.Errorf("update note: %w", res.Error)
+func updateNote(tx *gorm.DB, id int64, columns map[string]any) error {
+	if err := tx.Model(&model.CustomerNote{}).Where("id = ?", id).UpdateColumns(columns).Error; err != nil {
+		return fmt.Errorf("update note: %w", err)
 	}
-	return res.RowsAffected == 1, nil
+	return nil
 }
 
 func notesOf(tx *gorm.DB, customerID, after int64, limit int) ([]Note, error) {
