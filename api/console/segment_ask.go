@@ -63,6 +63,7 @@ type SegmentFields struct {
 var ofKind = map[model.Kind]string{
 	model.KindTag: "tag", model.KindStaff: "staff", model.KindDepartment: "department", model.KindChannelCode: "channel_code", model.KindGroup: "group",
 	model.KindProduct: "product", model.KindProductCategory: "product_category", model.KindSegment: "segment",
+	model.KindJourney: "journey", model.KindCampaign: "campaign", model.KindCouponBatch: "coupon_batch",
 }
 
 func segmentChoices(list []segment.Choice) []SegmentChoice {

@@ -149,6 +149,7 @@ func (b *applied) valuesOf(id int64, v map[string]int64) {
 			v["expected"] = c.expected
 		}
 	}
+	b.club.valuesOf(id, v)
 }
 
 func (b *applied) rows() {

@@ -57,7 +57,7 @@ func (q *question) ask(c *segment.Condition, op string) (test, bool) {
 		return q.happening(c, op, about)
 	}
 	switch c.Field {
-	case "tag", "staff", "channel_code", "group", "segment", "department":
+	case "tag", "staff", "channel_code", "group", "segment", "department", "coupon.batch":
 		return q.having(c, op)
 	case "order.product", "order.category":
 		return q.bought(c, op)
@@ -65,12 +65,18 @@ func (q *question) ask(c *segment.Condition, op string) (test, bool) {
 		return q.choice(c, op)
 	case "city", "first_source":
 		return q.text(c, op)
-	case "first_seen", "order.first", "order.last", "stage.since":
+	case "first_seen", "order.first", "order.last", "stage.since", "tier.since":
 		return q.moment(c, op)
 	case "birthday", "first_seen_day":
 		return q.anniversary(c, op)
 	case "rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "alive", "expected":
 		return q.number(c, op)
+	case "coupon.usable", "points.balance", "tier":
+		fits, ok := comparing(op, c.Values)
+		if !ok || op == "filled" || len(c.Where) > 0 || c.Window != nil {
+			return test{}, false
+		}
+		return q.keptNumber(c.Field, fits), true
 	case "order.count", "order.sum", "order.refunded", "order.largest":
 		return q.spent(c, op)
 	case "relation.count", "relation.added", "relation.lost":

@@ -18,7 +18,7 @@ func (q *question) spent(c *segment.Condition, op string) (test, bool) {
 		return test{}, false
 	}
 	if kept := keptSums[c.Field]; kept != "" && c.Window == nil && len(c.Where) == 0 {
-		return q.spentInAll(kept, fits), true
+		return q.keptNumber(kept, fits), true
 	}
 	var amounts []func(int64) bool
 	for _, f := range c.Where {
@@ -65,7 +65,8 @@ func allFit(tests []func(int64) bool, n int64) bool {
 	return true
 }
 
-func (q *question) spentInAll(column string, fits func(int64) bool) test {
+// keptNumber asks a number of which those have 0 who have none.
+func (q *question) keptNumber(column string, fits func(int64) bool) test {
 	kept, none := q.columns[column], fits(0)
 	return test{dear: ofColumn, each: func(ord uint32) bool {
 		v := kept.of(ord)

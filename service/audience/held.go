@@ -77,11 +77,14 @@ type relationStatus uint8
 // The statuses of relations, by their place here.
 var relationStatuses = []string{"", "active", "half", "left", "removed"}
 
+// idFields are the fields whose values are things that a customer has any number of.
+var idFields = []string{"tag", "staff", "channel_code", "group", "segment", "coupon.batch"}
+
 // newHeld holds nobody yet, with room for so many.
 func newHeld(room int) *held {
 	h := &held{all: roaring.New(), minors: roaring.New(), ids: map[string]sets[int64]{}, texts: map[string]sets[string]{}, columns: map[string]*column{},
 		buyers: sets[uint32]{}, doers: sets[uint16]{}}
-	for _, name := range []string{"tag", "staff", "channel_code", "group", "segment"} {
+	for _, name := range idFields {
 		h.ids[name] = sets[int64]{}
 	}
 	for _, name := range []string{"identity", "gender", "city", "first_source", "stage", "value.grade"} {
@@ -89,7 +92,7 @@ func newHeld(room int) *held {
 	}
 	for _, name := range []string{
 		"first_seen", "birthday", "trade.orders", "trade.paid", "order.refunded", "order.first", "order.last", "stage.since",
-		"rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "alive", "expected",
+		"rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "alive", "expected", "coupon.usable", "points.balance", "tier", "tier.since",
 	} {
 		h.columns[name] = newColumn(room)
 	}

@@ -63,6 +63,7 @@ type reading struct {
 	persons []personRead // those who stand for themselves
 	trades  owned[tradeRead]
 	cycles  owned[cycleRead]
+	club    clubRead
 
 	ids       map[string]*owned[int64]
 	texts     map[string]*owned[string]
@@ -99,7 +100,7 @@ type (
 // newReading is that of nobody.
 func newReading() *reading {
 	r := &reading{ids: map[string]*owned[int64]{}, texts: map[string]*owned[string]{"identity": {}}}
-	for _, name := range []string{"tag", "staff", "channel_code", "group", "segment"} {
+	for _, name := range idFields {
 		r.ids[name] = &owned[int64]{}
 	}
 	return r
@@ -110,6 +111,7 @@ func read(ctx context.Context, db *gorm.DB, s scope) (*reading, error) {
 	r := newReading()
 	for _, f := range []func(context.Context, *gorm.DB, scope) error{
 		r.readPeople, r.readTags, r.readIdentities, r.readRelations, r.readStays, r.readSegments, r.readTrades, r.readOrders, r.readLines, r.readDays, r.readCycles,
+		r.readCoupons, r.readPoints, r.readTiers,
 	} {
 		if err := f(ctx, db, s); err != nil {
 			return nil, err

@@ -107,7 +107,7 @@ func (h *house) create(rows ...any) { h.t.Helper(); modeltest.Create(h.t, h.db, 
 // live gives a customer a new life in every table.
 func (h *house) live(id int64) {
 	for _, row := range []any{&model.Identity{}, &model.CustomerTag{}, &model.Relation{}, &model.GroupMember{}, &model.CustomerTrade{}, &model.OrderLine{},
-		&model.CustomerOrder{}, &model.EventDay{}, &model.CustomerLifecycle{}, &model.SegmentMember{}} {
+		&model.CustomerOrder{}, &model.EventDay{}, &model.CustomerLifecycle{}, &model.SegmentMember{}, &model.Coupon{}, &model.PointsAccount{}, &model.CustomerTier{}} {
 		if err := h.db.Where("customer_id = ?", id).Delete(row).Error; err != nil {
 			h.t.Fatal(err)
 		}
@@ -135,6 +135,7 @@ func (h *house) live(id int64) {
 			ValueScore: int64(h.rnd.IntN(5)), ValueGrade: pick(h.rnd, []string{"A", "B"}), AliveBP: int64(h.rnd.IntN(6) - 1), ExpectedFen: model.Fen(h.rnd.IntN(6) - 1), ComputedAt: h.now})
 	}
 	h.buy(id)
+	h.win(id)
 	for _, kind := range deeds {
 		for day := range 3 {
 			if h.chance(30) {
@@ -144,6 +145,20 @@ func (h *house) live(id int64) {
 					Times: int64(1 + h.rnd.IntN(3)), FirstAt: at, LastAt: at})
 			}
 		}
+	}
+}
+
+// win gives a customer coupons, points and a tier.
+func (h *house) win(id int64) {
+	for n := range h.rnd.IntN(4) {
+		h.create(&model.Coupon{BatchID: int64(1 + h.rnd.IntN(3)), CustomerID: id, ClaimerID: id, Number: n + 1, Source: "claim", ValidFrom: h.now, ValidUntil: h.now.AddDate(0, 0, n),
+			State: pick(h.rnd, []string{"usable", "usable", "reserved", "used", "review"}), CreatedAt: h.now, MovedAt: h.now})
+	}
+	if h.chance(60) {
+		h.create(&model.PointsAccount{CustomerID: id, Balance: int64(h.rnd.IntN(6) - 1), CreatedAt: h.now, UpdatedAt: h.now})
+	}
+	if h.chance(60) {
+		h.create(&model.CustomerTier{CustomerID: id, Level: h.rnd.IntN(4), Since: h.past(), LookedAt: h.now})
 	}
 }
 

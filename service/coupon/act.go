@@ -101,7 +101,7 @@ func (s *Service) Extend(ctx context.Context, in Act, until time.Time) (*model.C
 		if err != nil {
 			return nil, err
 		}
-		return nil, updateValidity(tx, c.ID, until, remind)
+		return event.CouponExtended{CouponFact: factOf(c, now), ValidUntil: until}, updateValidity(tx, c.ID, until, remind)
 	})
 }
 
@@ -135,8 +135,12 @@ func (s *Service) Transfer(ctx context.Context, in Act, to int64) (*model.Coupon
 		if err := customerIs(tx, to); err != nil {
 			return nil, err
 		}
+		given := event.CouponGiven{CouponFact: factOf(c, now)}
 		c.CustomerID = to
-		return nil, nil
+		if _, err := s.Events.Record(tx, given); err != nil {
+			return nil, err
+		}
+		return event.CouponReceived{CouponFact: factOf(c, now), ValidUntil: c.ValidUntil}, nil
 	})
 }
 

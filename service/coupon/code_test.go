@@ -11,6 +11,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/event"
 )
 
 // take makes a code into a coupon as a customer does.
@@ -175,6 +176,12 @@ func TestPassChanges(t *testing.T) {
 	if _, err := h.CouponOfPass(t.Context(), p.Code); !errors.Is(err, ErrPass) {
 		t.Errorf("after it was given away: %v", err)
 	}
+	h.wantFacts("coupon.issued", "coupon.given", "coupon.received")
+	for kind, whose := range map[string]int64{event.KindCouponGiven: 7, event.KindCouponReceived: 8} {
+		if n := modeltest.Count[model.Event](t, h.db, "kind = ? AND customer_id = ?", kind, whose); n != 1 {
+			t.Errorf("%d facts %s of customer %d", n, kind, whose)
+		}
+	}
 	h.reconciles()
 }
 
@@ -259,7 +266,7 @@ func TestReviewVoidExtend(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h.wantFacts("coupon.issued", "coupon.issued", "coupon.voided", "coupon.expired", "coupon.expiring")
+	h.wantFacts("coupon.issued", "coupon.issued", "coupon.voided", "coupon.expired", "coupon.extended", "coupon.expiring")
 	must(h.redeem(2, bill("A1", 5000), held.ID))
 	h.reconciles()
 }

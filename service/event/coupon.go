@@ -13,6 +13,9 @@ const (
 	KindCouponExpiring   = "coupon.expiring"
 	KindCouponExpired    = "coupon.expired"
 	KindCouponVoided     = "coupon.voided"
+	KindCouponExtended   = "coupon.extended"
+	KindCouponGiven      = "coupon.given"
+	KindCouponReceived   = "coupon.received"
 )
 
 // SourceCoupon says that a fact comes from a coupon.
@@ -96,3 +99,27 @@ type CouponVoided struct{ CouponFact }
 
 // About implements Fact.
 func (f CouponVoided) About() About { return f.about(KindCouponVoided) }
+
+// CouponExtended 延期: it is good until a later time; if it had expired, it may be used again.
+type CouponExtended struct {
+	CouponFact
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// About implements Fact.
+func (f CouponExtended) About() About { return f.about(KindCouponExtended) }
+
+// CouponGiven 转出: the customer's coupon is somebody else's now.
+type CouponGiven struct{ CouponFact }
+
+// About implements Fact.
+func (f CouponGiven) About() About { return f.about(KindCouponGiven) }
+
+// CouponReceived 转入: the coupon was somebody else's and is the customer's now.
+type CouponReceived struct {
+	CouponFact
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// About implements Fact.
+func (f CouponReceived) About() About { return f.about(KindCouponReceived) }

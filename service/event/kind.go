@@ -202,6 +202,9 @@ var builtIn = []Kind{
 	{Name: KindOrderCompleted, Zh: "订单完成", En: "An order was completed", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindOrderCancelled, Zh: "订单取消", En: "An order was cancelled", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindTierChanged, Zh: "会员等级变化", En: "Went to another tier", Class: ClassTrade, Item: "to", Properties: []Property{{Name: "from", Zh: "原等级", En: "From", Type: Integer}, {Name: "to", Zh: "新等级", En: "To", Type: Integer}}},
+	{Name: KindPointsChanged, Zh: "积分变动", En: "Points changed", Class: ClassTrade, Value: "change", Properties: []Property{
+		{Name: "change", Zh: "变动", En: "Change", Type: Integer}, {Name: "balance", Zh: "变动后余额", En: "Balance after it", Type: Integer},
+	}},
 	{Name: KindRefundAsked, Zh: "申请退款", En: "Asked for money back", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindRefundRefused, Zh: "退款被拒", En: "Was refused money back", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
 	{Name: KindOrderRefunded, Zh: "退款", En: "Got money back", Class: ClassTrade, Item: "shop", Value: "amount_fen", Properties: orderProperties},
@@ -211,6 +214,9 @@ var builtIn = []Kind{
 	{Name: KindCouponExpiring, Zh: "券即将过期", En: "A coupon is about to expire", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponExpired, Zh: "券过期", En: "A coupon expired", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponVoided, Zh: "券作废", En: "A coupon was voided", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindCouponExtended, Zh: "券延期", En: "A coupon is good for longer", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindCouponGiven, Zh: "券转出", En: "Gave a coupon away", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindCouponReceived, Zh: "券转入", En: "Received somebody's coupon", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 }
 
 func required(p Property) Property {

@@ -6,6 +6,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 )
 
 // The books that points move between. The first two are a customer's; the others are the house's, and say what has become
@@ -48,7 +49,8 @@ type book struct {
 	tx      *gorm.DB
 	account *model.PointsAccount
 	now     time.Time
-	changed bool
+	before  int64              // the balance when it was locked
+	last    *model.PointsEntry // that was written; nil: nothing has changed
 }
 
 // entry writes an entry, and changes what the account repeats of it.
@@ -70,16 +72,22 @@ func (b *book) entry(kind, from, to string, points, originID int64, d Detail) (*
 			b.account.Earned -= sign * points
 		}
 	}
-	b.changed = true
+	b.last = row
 	return row, nil
 }
 
 func (b *book) close() error {
-	if !b.changed {
+	if b.last == nil {
 		return nil
 	}
 	b.account.UpdatedAt = b.now
-	return saveAccount(b.tx, b.account)
+	if err := saveAccount(b.tx, b.account); err != nil {
+		return err
+	}
+	_, err := b.s.Events.Record(b.tx, event.PointsChanged{
+		CustomerID: b.account.CustomerID, EntryID: b.last.ID, Change: b.account.Balance - b.before, Balance: b.account.Balance, At: b.now,
+	})
+	return err
 }
 
 // put adds points as a lot that expires at a time. What is owed is paid first.

@@ -100,7 +100,7 @@ func (s *Service) change(tx *gorm.DB, customerID int64, f func(b *book) error) e
 	if err != nil {
 		return err
 	}
-	b := &book{s: s, tx: tx, account: row, now: s.Now()}
+	b := &book{s: s, tx: tx, account: row, now: s.Now(), before: row.Balance}
 	if err := b.expire(); err != nil { // so that nothing is spent whose time is over
 		return err
 	}

@@ -2,6 +2,7 @@ package loyalty
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -113,7 +114,24 @@ func (h *house) has(customer, balance, frozen int64) {
 	if a.Balance != balance || a.Frozen != frozen {
 		h.t.Errorf("customer %d has %d and %d frozen, want %d and %d", customer, a.Balance, a.Frozen, balance, frozen)
 	}
+	h.told(customer, balance)
 	h.addsUp()
+}
+
+// told holds the facts about a customer's points against what they have.
+func (h *house) told(customer, balance int64) {
+	h.t.Helper()
+	var facts []model.Event
+	h.must(h.DB.Where("kind = ? AND customer_id = ?", event.KindPointsChanged, customer).Order("id").Find(&facts).Error)
+	var sum, last int64
+	for _, f := range facts {
+		var said event.PointsChanged
+		h.must(json.Unmarshal([]byte(f.Payload), &said))
+		sum, last = sum+f.Value, said.Balance
+	}
+	if sum != balance || last != balance {
+		h.t.Errorf("facts of customer %d add up to %d and end at %d, want %d", customer, sum, last, balance)
+	}
 }
 
 func (h *house) addsUp() {

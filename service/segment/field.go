@@ -82,7 +82,7 @@ type Property struct {
 // Groups are the headings of the builder.
 var Groups = []Choice{
 	{"profile", "客户资料", "Profile"}, {"tag", "标签", "Tags"}, {"relation", "跟进关系", "Relations"}, {"group", "客户群", "Groups"},
-	{"order", "订单", "Orders"}, {"message", "触达", "Messages"}, {"event", "行为事件", "Events"}, {"lifecycle", "生命周期与评分", "Stage and scores"},
+	{"order", "订单", "Orders"}, {"coupon", "优惠券", "Coupons"}, {"club", "积分与会员等级", "Points and tiers"}, {"message", "触达", "Messages"}, {"event", "行为事件", "Events"}, {"lifecycle", "生命周期与评分", "Stage and scores"},
 	{"other", "人群与抽样", "Segments and samples"},
 }
 
@@ -93,9 +93,13 @@ var (
 	aboutTag      = []string{event.KindTagChanged}
 	aboutGroup    = []string{event.KindGroupJoined, event.KindGroupLeft}
 	aboutOrder    = []string{event.KindOrderPlaced, event.KindOrderPaid, event.KindOrderCompleted, event.KindOrderCancelled, event.KindOrderRefunded}
-	aboutStage    = []string{"customer.stage_changed"}                        // scores are computed at night, and segments after them
-	aboutOpened   = []string{event.KindMessageRead, event.KindMessageClicked} // that one was sent is no fact: full builds see it
-	aboutSegment  = []string{event.KindSegmentEntered, event.KindSegmentLeft}
+	aboutCoupon   = []string{event.KindCouponIssued, event.KindCouponRedeemed, event.KindCouponRolledBack, event.KindCouponExpired, event.KindCouponVoided,
+		event.KindCouponExtended, event.KindCouponGiven, event.KindCouponReceived}
+	aboutPoints  = []string{event.KindPointsChanged}
+	aboutTier    = []string{event.KindTierChanged}
+	aboutStage   = []string{"customer.stage_changed"}                        // scores are computed at night, and segments after them
+	aboutOpened  = []string{event.KindMessageRead, event.KindMessageClicked} // that one was sent is no fact: full builds see it
+	aboutSegment = []string{event.KindSegmentEntered, event.KindSegmentLeft}
 )
 
 var genders = []Choice{{"unknown", "未知", "unknown"}, {"male", "男", "male"}, {"female", "女", "female"}}
@@ -119,12 +123,30 @@ var ofOrder = []Property{
 	{Name: "amount", Zh: "整单实付", En: "paid for the whole order", Type: Money, column: "customer_order.paid_fen"},
 }
 
+// A coupon that is reserved for an order is the customer's as before, until it is redeemed.
+var ofCoupon = []Property{
+	{Name: "batch", Zh: "券批次", En: "coupon batch", Type: Reference, Ref: model.KindCouponBatch, column: "coupon.batch_id"},
+	{Name: "way", Zh: "领取方式", En: "way of getting it", Type: Choices, column: "coupon.source", Choices: []Choice{
+		{"claim", "领券中心", "coupon centre"}, {"code", "兑换码", "code"}, {"staff", "成员发放", "staff"}, {"journey", "旅程", "journey"}, {"campaign", "营销活动", "campaign"},
+		{"draw", "抽奖", "draw"}, {"points", "积分兑换", "points"}, {"referral", "推荐", "referral"}, {"console", "控制台", "console"},
+	}},
+	{Name: "state", Zh: "状态", En: "state", Type: Choices, column: "CASE coupon.state WHEN 'reserved' THEN 'usable' ELSE coupon.state END", Choices: []Choice{
+		{"usable", "可用", "usable"}, {"used", "已使用", "used"}, {"expired", "已过期", "expired"}, {"void", "已作废", "void"},
+	}},
+}
+
+var ofCouponUse = []Property{
+	{Name: "batch", Zh: "券批次", En: "coupon batch", Type: Reference, Ref: model.KindCouponBatch, column: "coupon_use_part.batch_id"},
+	{Name: "shop", Zh: "店铺", En: "shop", Type: Text, column: "coupon_use.shop"},
+}
+
 var ofMessage = []Property{
 	{Name: "source", Zh: "来源", En: "who sent it", Type: Choices, column: "delivery.source", Choices: []Choice{
 		{"campaign", "营销活动", "campaign"}, {"journey", "旅程", "journey"}, {"task", "成员待办", "staff task"}, {"sidebar", "侧边栏", "sidebar"},
 		{"console", "控制台", "console"}, {"system", "系统", "system"},
 	}},
 	{Name: "journey", Zh: "旅程", En: "journey", Type: Reference, Ref: model.KindJourney, column: "CASE WHEN delivery.source = 'journey' THEN delivery.source_id ELSE 0 END"},
+	{Name: "campaign", Zh: "营销活动", En: "campaign", Type: Reference, Ref: model.KindCampaign, column: "CASE WHEN delivery.source = 'campaign' THEN delivery.source_id ELSE 0 END"},
 	{Name: "channel", Zh: "渠道", En: "channel", Type: Text, column: "delivery_lane.channel"},
 	{Name: "step", Zh: "步骤", En: "step", Type: Text, column: "delivery.step"},
 }
@@ -186,6 +208,25 @@ var fields = []Field{
 	{Name: "order.last", Group: "order", Zh: "最近购买时间", En: "Last order", Type: Moment, Facts: aboutOrder, from: oneRow("customer_trade", "last_paid_at")},
 	{Name: "order.product", Group: "order", Zh: "买过商品", En: "Bought the products", Type: Reference, Ref: model.KindProduct, Windowed: true, Facts: aboutOrder, from: linesOf("order_line.product_id")},
 	{Name: "order.category", Group: "order", Zh: "买过分类（含下级）", En: "Bought of the categories and those below", Type: Reference, Ref: model.KindProductCategory, Windowed: true, Facts: aboutOrder, from: linesOf("order_line.category_id")},
+
+	{Name: "coupon.batch", Group: "coupon", Zh: "持有可用券", En: "Holds usable coupons of the batches", Type: Reference, Ref: model.KindCouponBatch, Facts: aboutCoupon,
+		from: setOf("coupon", "coupon.batch_id").with(usableCoupons)},
+	{Name: "coupon.usable", Group: "coupon", Zh: "可用券数", En: "Usable coupons", Type: Number, Where: ofCoupon[:2], Facts: aboutCoupon,
+		from: rowsOf("coupon", "", "COUNT(*)").with(usableCoupons)},
+	{Name: "coupon.expires", Group: "coupon", Zh: "可用券到期时间", En: "A usable coupon expires", Type: Moment, Where: ofCoupon[:2], Facts: aboutCoupon,
+		from: rowsOf("coupon", "coupon.valid_until", "").with(usableCoupons)},
+	{Name: "coupon.count", Group: "coupon", Zh: "获得券数", En: "Coupons they got", Type: Number, Where: ofCoupon, Facts: aboutCoupon,
+		from: rowsOf("coupon", "", "COUNT(*)").with("coupon.state <> 'review'")},
+	{Name: "coupon.used", Group: "coupon", Zh: "用券数", En: "Coupons they used", Type: Number, Windowed: true, Where: ofCouponUse, Facts: aboutCoupon, from: couponUses("COUNT(*)")},
+	{Name: "coupon.saved", Group: "coupon", Zh: "用券优惠金额（扣除退回）", En: "Saved by coupons, less what went back", Type: Money, Windowed: true, Where: ofCouponUse, Facts: aboutCoupon,
+		from: couponUses("SUM(coupon_use_part.off_fen - coupon_use_part.returned_fen)")},
+
+	{Name: "points.balance", Group: "club", Zh: "可用积分", En: "Points they may spend", Type: Number, Facts: aboutPoints, from: keptIn("points_account", "balance")},
+	{Name: "points.expiring", Group: "club", Zh: "将到期积分", En: "Points that expire", Type: Number, Windowed: true, Facts: aboutPoints,
+		from: rowsOf("points_lot", "points_lot.expires_at", "SUM(points_lot.remaining)").with("points_lot.remaining > 0 AND points_lot.expires_at IS NOT NULL")},
+	{Name: "tier", Group: "club", Zh: "会员等级（第几级，0 为无）", En: "Tier, from 1; 0 is none", Type: Number, Facts: aboutTier, from: keptIn("customer_tier", "level")},
+	{Name: "tier.since", Group: "club", Zh: "进入会员等级时间", En: "In the tier since", Type: Moment, Facts: aboutTier,
+		from: oneRow("customer_tier", "since").with("customer_tier.level > 0")},
 
 	{Name: "message.got", Group: "message", Zh: "收到触达次数", En: "Messages sent to them", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("accepted_at")},
 	{Name: "message.opened", Group: "message", Zh: "阅读触达次数", En: "Messages read", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("read_at")},

@@ -118,6 +118,9 @@ func (o oracle) leaf(q *Condition, c *model.Customer) bool {
 	if f, _ := fieldOf(q.Field); f.Group == "lifecycle" {
 		return o.lifecycle(q, o.score(c))
 	}
+	if f, _ := fieldOf(q.Field); f.Group == "coupon" || f.Group == "club" {
+		return o.hasOffers(q, c)
+	}
 	return o.related(q, c)
 }
 
@@ -287,7 +290,7 @@ func (o oracle) filters(where []Filter, get func(property string) (kind model.Ki
 		switch {
 		case op == "any":
 			ok = slices.ContainsFunc(f.Values, func(v Value) bool { return o.matches(kind, v.Number, number) })
-		case slices.Contains([]string{"shop", "status", "source", "channel", "step"}, f.Property):
+		case slices.Contains([]string{"shop", "status", "source", "channel", "step", "state", "way"}, f.Property):
 			ok = textIs(op, f.Values, s)
 		default:
 			ok = numeric(op, f.Values, number)
@@ -487,8 +490,8 @@ func (o oracle) related(q *Condition, c *model.Customer) bool {
 func (o oracle) messageFits(where []Filter, d *model.Delivery) bool {
 	return o.filters(where, func(p string) (model.Kind, int64, string) {
 		switch p {
-		case "journey":
-			if d.Source == "journey" {
+		case "journey", "campaign":
+			if d.Source == p {
 				return 0, d.SourceID, ""
 			}
 			return 0, 0, ""

@@ -60,6 +60,22 @@ func linesOf(key string) table {
 	return t.with("order_line.paid_at IS NOT NULL AND " + countedOrders)
 }
 
+// keptIn is a number that a table keeps of each customer it knows; who is not in it has 0.
+func keptIn(name, column string) table {
+	t := oneRow(name, column)
+	t.total, t.sum, t.column, t.at = t.column, "MAX("+t.column+")", "", ""
+	return t
+}
+
+// usableCoupons are those that a customer holds and has not used; one that is reserved for an order is among them.
+const usableCoupons = "coupon.state IN ('usable', 'reserved')"
+
+// couponUses are coupons that were used on orders and did not come back.
+func couponUses(sum string) table {
+	t := table{name: "coupon_use JOIN coupon_use_part ON coupon_use_part.use_id = coupon_use.id", customer: "coupon_use.customer_id", at: "coupon_use.redeemed_at", sum: sum}
+	return t.with("coupon_use.state = 'redeemed'")
+}
+
 // messages are deliveries that came as far as a time is kept of.
 func messages(at string) table {
 	t := table{name: "delivery JOIN delivery_lane ON delivery_lane.id = delivery.lane_id", customer: "delivery.customer_id", at: "delivery." + at, sum: "COUNT(*)"}

@@ -37,7 +37,8 @@ type world struct {
 	lifecycles []*model.CustomerLifecycle
 	members    []*model.SegmentMember
 	deliveries []*model.Delivery
-	parents    map[model.Kind]map[int64]int64
+	offers
+	parents map[model.Kind]map[int64]int64
 }
 
 var (
@@ -64,6 +65,18 @@ func (w *world) past() time.Time {
 	return w.now.Add(-time.Duration(w.rnd.IntN(730*24*60)) * time.Minute)
 }
 
+// future is within the next two months, often close to now or to a midnight; sometimes it is over.
+func (w *world) future() time.Time {
+	switch w.rnd.IntN(4) {
+	case 0:
+		return w.now.Add(time.Duration(w.rnd.IntN(96*3600)-24*3600) * time.Second)
+	case 1:
+		y, m, d := w.now.In(shanghai).Date()
+		return time.Date(y, m, d+w.rnd.IntN(40), 0, 0, 0, 0, shanghai).UTC().Add(time.Duration(w.rnd.IntN(3)-1) * time.Millisecond)
+	}
+	return w.now.Add(time.Duration(w.rnd.IntN(60*24)) * time.Hour)
+}
+
 func (w *world) chance(percent int) bool { return w.rnd.IntN(100) < percent }
 
 func newWorld(t testing.TB, db *gorm.DB, seed uint64, customers int, now time.Time) *world {
@@ -88,8 +101,8 @@ func newWorld(t testing.TB, db *gorm.DB, seed uint64, customers int, now time.Ti
 	for id := int64(1); id <= int64(customers); id++ {
 		w.customer(id)
 	}
-	for _, rows := range []any{w.customers, w.identities, w.customs, w.values, w.tags, w.relations, w.staff, w.groups, w.orders, w.lines, w.trades,
-		w.events, w.days, w.lifecycles, w.members, w.deliveries} {
+	for _, rows := range append(w.offers.rows(), w.customers, w.identities, w.customs, w.values, w.tags, w.relations, w.staff, w.groups, w.orders, w.lines, w.trades,
+		w.events, w.days, w.lifecycles, w.members, w.deliveries) {
 		if err := db.CreateInBatches(rows, 300).Error; err != nil {
 			t.Fatalf("%T: %v", rows, err)
 		}
@@ -140,6 +153,7 @@ func (w *world) customer(id int64) {
 	w.hear(id)
 	w.buy(id)
 	w.act(id)
+	w.win(id)
 }
 
 // hear sends messages by lane 1 or 2, of the channels red and blue, to be read and clicked or not.
