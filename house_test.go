@@ -225,10 +225,12 @@ type process struct {
 }
 
 // spawn runs the server as a process of its own and returns once it is ready.
-func (h *house) spawn(more ...string) *process {
+func (h *house) spawn(more ...string) *process { h.t.Helper(); return h.spawnAt(h.address, more...) }
+
+func (h *house) spawnAt(address string, more ...string) *process {
 	h.t.Helper()
-	p := run(h.t, h.t.TempDir(), h.t.Output(), append(append(h.env[:len(h.env):len(h.env)], h.at(h.address)...), more...), "serve")
-	eventually(h.t, 30*time.Second, "the server is ready", func() bool { return p.over() || ready(h.address) })
+	p := run(h.t, h.t.TempDir(), h.t.Output(), append(append(h.env[:len(h.env):len(h.env)], h.at(address)...), more...), "serve")
+	eventually(h.t, 30*time.Second, "the server is ready", func() bool { return p.over() || ready(address) })
 	if p.over() {
 		h.t.Fatalf("the server ended: %v", p.cmd.ProcessState)
 	}
