@@ -370,11 +370,13 @@ var calls = map[string]call{
 	"POST /customers/{id}/points/corrections": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, body: with(map[string]any{
 		"points": 20, "reason": "补偿", "request_id": "request-1",
 	})},
-	"GET /points-rules":      {},
-	"POST /points-rules":     {body: with(pointsRuleBody)},
-	"PUT /points-rules/{id}": {kind: model.KindPointsRule, row: pointsRuleID, body: with(map[string]any{"version": 1, "rule": pointsRuleBody})},
-	"GET /points-books":      {},
-	"GET /club-setting":      {},
+	"GET /api/sidebar/customers/{id}/points":         {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /api/sidebar/customers/{id}/points/entries": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
+	"GET /points-rules":                              {},
+	"POST /points-rules":                             {body: with(pointsRuleBody)},
+	"PUT /points-rules/{id}":                         {kind: model.KindPointsRule, row: pointsRuleID, body: with(map[string]any{"version": 1, "rule": pointsRuleBody})},
+	"GET /points-books":                              {},
+	"GET /club-setting":                              {},
 	"PUT /club-setting": {want: 204, body: with(map[string]any{
 		"version": 0, "check_in": []int{1, 2}, "check_in_valid_days": 30, "tier_window_days": 365, "tier_keep_days": 365, "tier_grace_days": 7,
 		"tiers": []any{map[string]any{"name": "银卡", "threshold_fen": 10000, "multiplier_bp": 12000, "benefits": []string{"生日礼"}}},

@@ -32,7 +32,7 @@ func offers(t testing.TB) []any {
 	held := func(id int64, number int, state string) *model.Coupon {
 		return &model.Coupon{
 			ID: id, BatchID: couponBatchID, CustomerID: ownCustomer, ClaimerID: ownCustomer, Number: number, State: state, Version: 1, ValidFrom: noon, ValidUntil: until,
-			Source: coupon.SourceStaff, StaffID: salesID, ChannelCodeID: codeID, CreatedAt: noon, MovedAt: noon,
+			Source: coupon.SourceStaff, StaffID: salesID, ChannelCodeID: codeID, CampaignID: runningID, JourneyID: journeyID, Step: "s1", CreatedAt: noon, MovedAt: noon,
 		}
 	}
 	entry := func(id int64, state string) *model.CouponEntry {

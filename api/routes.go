@@ -106,6 +106,8 @@ func (s *Server) sidebarRoutes(f face, h *sidebar.Handlers) {
 	get(f, "/coupon-offers", may("coupon.give"), "可发放的券 · What one may give today", h.ListGivableCoupons)
 	get(f, "/customers/{id}/coupons", may("customer.read"), "客户的券 · A customer's coupons", h.ListCustomerCoupons)
 	post(f, "/customers/{id}/coupons", may("coupon.give"), "给客户发券 · Give a customer a coupon", h.GiveCoupon)
+	get(f, "/customers/{id}/points", may("customer.read"), "客户的积分与等级 · What a customer has in the club", h.GetPointsAccount)
+	get(f, "/customers/{id}/points/entries", may("customer.read"), "积分流水 · How a customer's points moved", h.ListPointsEntries)
 	post(f, "/passes/verify", may("coupon.give"), "验券 · What a coupon that is shown would save", h.VerifyCoupon)
 	post(f, "/passes/redeem", may("coupon.give"), "到店核销 · Redeem a coupon that is shown", h.RedeemCoupon)
 

@@ -260,6 +260,10 @@ func TestTheCardTellsWhatOneNeeds(t *testing.T) {
 			Trade struct {
 				LastOrders []struct{ Number string } `json:"last_orders"`
 			}
+			Club struct {
+				Points, Frozen, Level int64
+				Coupons               int64 `json:"coupons"`
+			}
 			Events []struct{ Kind string }
 			Tasks  []struct{ ID, Title string }
 			Notes  []struct{ Body string }
@@ -268,7 +272,7 @@ func TestTheCardTellsWhatOneNeeds(t *testing.T) {
 	s := got.Sections
 	if rec.Code != 200 || s.Who.Name != "王小明" || s.Who.MyRelation != c.ids.Of(model.KindRelation, ownRelation) || len(s.Who.Relations) != 1 || len(s.Who.Identities) != 2 ||
 		len(s.Tags) != 1 || s.Tags[0].Name != "露营" || s.Tags[0].Group != "兴趣" || !s.Profile.HasPhone || len(s.Profile.Fields) != 2 || s.Standing.Stage != "active" || s.Standing.Title != "活跃" ||
-		s.Standing.ValueGrade != "potential" || len(s.Trade.LastOrders) != 1 || s.Trade.LastOrders[0].Number != "N1" || len(s.Events) != 10 || len(s.Tasks) != 1 || len(s.Notes) != 2 {
+		s.Standing.ValueGrade != "potential" || len(s.Trade.LastOrders) != 1 || s.Trade.LastOrders[0].Number != "N1" || s.Club.Points != 70 || s.Club.Coupons != 2 || len(s.Events) != 10 || len(s.Tasks) != 1 || len(s.Notes) != 2 {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 	if strings.Contains(rec.Body.String(), "13800138000") || !strings.Contains(rec.Body.String(), "138****8000") {

@@ -20,9 +20,11 @@ type Coupon struct {
 	ValidFrom     time.Time `json:"valid_from"`
 	ValidUntil    time.Time `json:"valid_until"`
 	Source        string    `json:"source" doc:"claim, code, staff, journey, campaign, draw, points, referral, console"`
-	Step          string    `json:"step,omitempty"`
+	CampaignID    string    `json:"campaign_id,omitempty" doc:"the campaign that it is credited to"`
+	JourneyID     string    `json:"journey_id,omitempty"`
+	Step          string    `json:"step,omitempty" doc:"of the journey"`
 	ChannelCodeID string    `json:"channel_code_id,omitempty"`
-	StaffID       string    `json:"staff_id,omitempty"`
+	StaffID       string    `json:"staff_id,omitempty" doc:"who gave it, or whose customer took it"`
 	Score         int       `json:"score,omitempty" doc:"of the signs of fraud when it was issued"`
 	CreatedAt     time.Time `json:"created_at"`
 	MovedAt       time.Time `json:"moved_at"`
@@ -32,7 +34,8 @@ type Coupon struct {
 func (h *Handlers) ShownCoupon(c *coupon.Item) Coupon {
 	out := Coupon{
 		ID: h.IDs.Of(model.KindCoupon, c.ID), BatchID: h.IDs.Of(model.KindCouponBatch, c.BatchID), CustomerID: h.IDs.Of(model.KindCustomer, c.CustomerID),
-		State: c.State, BalanceFen: int64(c.BalanceFen), ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, Source: c.Source, Step: c.Step,
+		State: c.State, BalanceFen: int64(c.BalanceFen), ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, Source: c.Source,
+		CampaignID: h.IDs.Of(model.KindCampaign, c.CampaignID), JourneyID: h.IDs.Of(model.KindJourney, c.JourneyID), Step: c.Step,
 		ChannelCodeID: h.IDs.Of(model.KindChannelCode, c.ChannelCodeID), StaffID: h.IDs.Of(model.KindStaff, c.StaffID), Score: c.Score,
 		CreatedAt: c.CreatedAt, MovedAt: c.MovedAt,
 	}

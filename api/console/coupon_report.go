@@ -16,14 +16,17 @@ type CouponReport struct {
 	Uses          int64                `json:"uses" doc:"orders"`
 	SavedFen      int64                `json:"saved_fen" doc:"what its coupons cost, after refunds"`
 	WithOrders    int64                `json:"with_orders"`
-	WithFen       int64                `json:"with_fen" doc:"paid for orders on which its coupons were used"`
+	WithFen       int64                `json:"with_fen" doc:"paid for orders on which its coupons were used, less refunds"`
 	WithoutOrders int64                `json:"without_orders"`
-	WithoutFen    int64                `json:"without_fen" doc:"paid by those who held one, meanwhile, for orders without any coupon"`
+	WithoutFen    int64                `json:"without_fen" doc:"paid by those who held one, meanwhile, for orders without any coupon, less refunds"`
 }
 
 // CouponSourceReport is what came of the coupons of one source.
 type CouponSourceReport struct {
 	Source        string `json:"source"`
+	CampaignID    string `json:"campaign_id,omitempty"`
+	JourneyID     string `json:"journey_id,omitempty"`
+	Step          string `json:"step,omitempty" doc:"of the journey"`
 	ChannelCodeID string `json:"channel_code_id,omitempty"`
 	StaffID       string `json:"staff_id,omitempty"`
 	Issued        int64  `json:"issued"`
@@ -47,7 +50,7 @@ func (h *Handlers) GetCouponReport(ctx context.Context, in *IDPath) (*One[Coupon
 	}
 	for _, s := range r.BySource {
 		out.BySource = append(out.BySource, CouponSourceReport{
-			s.Source, h.IDs.Of(model.KindChannelCode, s.ChannelCodeID), h.IDs.Of(model.KindStaff, s.StaffID), s.Issued, s.Used, int64(s.SavedFen),
+			s.Source, h.IDs.Of(model.KindCampaign, s.CampaignID), h.IDs.Of(model.KindJourney, s.JourneyID), s.Step, h.IDs.Of(model.KindChannelCode, s.ChannelCodeID), h.IDs.Of(model.KindStaff, s.StaffID), s.Issued, s.Used, int64(s.SavedFen),
 		})
 	}
 	return one(out), nil

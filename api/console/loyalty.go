@@ -17,9 +17,12 @@ type PointsAccount struct {
 	Soon      int64      `json:"soon" doc:"expires within 30 days"`
 	SoonAt    *time.Time `json:"soon_at,omitempty"`
 	Level     int        `json:"level" doc:"tier; 0: none"`
+	Tier      string     `json:"tier,omitempty" doc:"what it is called"`
 	ValueFen  int64      `json:"value_fen" doc:"what counts for the tier"`
 	Since     *time.Time `json:"since,omitempty"`
 	KeepUntil *time.Time `json:"keep_until,omitempty"`
+	Next      string     `json:"next_tier,omitempty" doc:"the tier above"`
+	Missing   int64      `json:"missing_fen,omitempty" doc:"to the tier above"`
 }
 
 // GetPointsAccount gives what a customer has in the club.
@@ -33,8 +36,11 @@ func (h *Handlers) GetPointsAccount(ctx context.Context, in *IDPath) (*One[Point
 		return nil, err
 	}
 	out := PointsAccount{
-		Balance: a.Balance, Frozen: a.Frozen, Earned: a.Earned, Soon: a.Soon, SoonAt: a.SoonAt, Level: a.Tier.Level, ValueFen: int64(a.Tier.ValueFen),
-		KeepUntil: a.Tier.KeepUntil,
+		Balance: a.Balance, Frozen: a.Frozen, Earned: a.Earned, Soon: a.Soon, SoonAt: a.SoonAt, Level: a.Tier.Level, Tier: a.TierName,
+		ValueFen: int64(a.Tier.ValueFen), KeepUntil: a.Tier.KeepUntil, Missing: int64(a.Missing),
+	}
+	if a.Next != nil {
+		out.Next = a.Next.Name
 	}
 	if a.Tier.Level > 0 {
 		out.Since = &a.Tier.Since

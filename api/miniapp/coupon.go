@@ -110,9 +110,13 @@ func (h *Handlers) ClaimCoupon(ctx context.Context, in *ClaimInput) (*One[Coupon
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.Coupons.Issue(ctx, coupon.IssueInput{
+	ask := coupon.IssueInput{
 		BatchID: batch, CustomerID: visitorOf(ctx).CustomerID, Key: in.key(ctx), Source: coupon.SourceClaim, Device: in.Body.Device, Address: originOf(ctx).ip,
-	})
+	}
+	if err := h.Coupons.Came(ctx, &ask); err != nil {
+		return nil, err
+	}
+	c, err := h.Coupons.Issue(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -130,9 +134,13 @@ type TakeCodeInput struct {
 
 // TakeCode makes a code into a coupon of one's own.
 func (h *Handlers) TakeCode(ctx context.Context, in *TakeCodeInput) (*One[Coupon], error) {
-	c, err := h.Coupons.TakeCode(ctx, coupon.IssueInput{
+	ask := coupon.IssueInput{
 		CustomerID: visitorOf(ctx).CustomerID, Key: in.key(ctx), Code: in.Body.Code, Device: in.Body.Device, Address: originOf(ctx).ip,
-	})
+	}
+	if err := h.Coupons.Came(ctx, &ask); err != nil {
+		return nil, err
+	}
+	c, err := h.Coupons.TakeCode(ctx, ask)
 	if err != nil {
 		return nil, err
 	}

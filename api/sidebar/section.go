@@ -16,6 +16,7 @@ var sections = []section{
 	part("profile", "customer.read", "固定与自定义字段 · fixed and custom fields", (*Handlers).profile),
 	part("standing", "customer.read", "阶段与价值；未计算时为空 · stage and value; null when nothing is computed", (*Handlers).standing),
 	part("trade", "order.read", "消费汇总与最近订单 · what they bought, and the last orders", (*Handlers).trade),
+	part("club", "customer.read", "积分、等级与可用券 · points, tier, and coupons that may be used", (*Handlers).club),
 	part("events", "customer.read", "最近动态 · what happened last", (*Handlers).lastEvents),
 	part("tasks", "task.read", "未完成的待办 · open tasks about them", (*Handlers).openTasks),
 	part("notes", "customer.read", "最近备注 · the last notes", (*Handlers).lastNotes),

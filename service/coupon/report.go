@@ -15,7 +15,8 @@ type Report struct {
 	Uses     int64     // orders, those given back in all not counted
 	SavedFen model.Fen // what its coupons cost, after refunds
 	// WithFen is what was paid for orders on which its coupons were used; WithoutFen what those who held one
-	// paid meanwhile for orders without any coupon: from receipt until it was no longer good.
+	// paid meanwhile for orders without any coupon: from receipt until it was no longer good. Both less the refunds of
+	// orders that are known here.
 	WithFen, WithoutFen       model.Fen
 	WithOrders, WithoutOrders int64
 }
@@ -24,6 +25,7 @@ type Report struct {
 type SourceReport struct {
 	Source                                        string
 	CampaignID, JourneyID, ChannelCodeID, StaffID int64
+	Step                                          string // of the journey
 	Issued, Used                                  int64
 	SavedFen                                      model.Fen
 }

@@ -122,3 +122,14 @@ func entriesBefore(tx *gorm.DB, batchID, couponID, from int64, limit int) ([]mod
 	}
 	return rows, nil
 }
+
+// inHand counts the coupons that a customer may use now, and those of them that are over by a time.
+func inHand(tx *gorm.DB, customerID int64, now, soon time.Time) (*Hand, error) {
+	var h Hand
+	err := tx.Model(&model.Coupon{}).Where("customer_id = ? AND state = ? AND valid_until > ? AND valid_from <= ?", customerID, Usable, now, now).
+		Select("COUNT(*) AS usable, COALESCE(SUM(CASE WHEN valid_until <= ? THEN 1 ELSE 0 END), 0) AS soon, MIN(valid_until) AS first_until", soon).Scan(&h).Error
+	if err != nil {
+		return nil, fmt.Errorf("count what customer %d may use: %w", customerID, err)
+	}
+	return &h, nil
+}

@@ -32,11 +32,11 @@ const savedBy = "(SELECT SUM(p.off_fen - p.returned_fen) FROM coupon_use_part AS
 	" WHERE p.coupon_id = c.id AND u.state = 'redeemed')"
 
 func couponsBySource(tx *gorm.DB, batchID int64) (rows []SourceReport, err error) {
-	err = tx.Raw(`SELECT c.source, c.campaign_id, c.journey_id, c.channel_code_id, CASE WHEN c.source = 'staff' THEN c.staff_id ELSE 0 END AS staff_id,
+	err = tx.Raw(`SELECT c.source, c.campaign_id, c.journey_id, c.step, c.channel_code_id, CASE WHEN c.source = 'staff' THEN c.staff_id ELSE 0 END AS staff_id,
 		COUNT(*) AS issued, COUNT(c.fen) AS used, COALESCE(SUM(c.fen), 0) AS saved_fen
-		FROM (SELECT c.source, c.campaign_id, c.journey_id, c.channel_code_id, c.staff_id, `+savedBy+` AS fen FROM coupon AS c WHERE c.batch_id = ?) AS c
-		GROUP BY c.source, c.campaign_id, c.journey_id, c.channel_code_id, CASE WHEN c.source = 'staff' THEN c.staff_id ELSE 0 END
-		ORDER BY issued DESC, c.source LIMIT ?`, batchID, maxSources).Scan(&rows).Error
+		FROM (SELECT c.source, c.campaign_id, c.journey_id, c.step, c.channel_code_id, c.staff_id, `+savedBy+` AS fen FROM coupon AS c WHERE c.batch_id = ?) AS c
+		GROUP BY c.source, c.campaign_id, c.journey_id, c.step, c.channel_code_id, CASE WHEN c.source = 'staff' THEN c.staff_id ELSE 0 END
+		ORDER BY issued DESC, c.source, c.campaign_id, c.journey_id, c.step, c.channel_code_id LIMIT ?`, batchID, maxSources).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("count coupons by source: %w", err)
 	}
@@ -45,7 +45,8 @@ func couponsBySource(tx *gorm.DB, batchID int64) (rows []SourceReport, err error
 
 func ordersWith(tx *gorm.DB, batchID int64, r *Report) error {
 	var row struct{ Orders, Total, Saved int64 }
-	err := tx.Raw(`SELECT COUNT(*) AS orders, COALESCE(SUM(u.total_fen - u.off_fen), 0) AS total,
+	err := tx.Raw(`SELECT COUNT(*) AS orders, COALESCE(SUM(u.total_fen - u.off_fen
+			- (SELECT COALESCE(SUM(o.refunded_fen), 0) FROM customer_order AS o WHERE o.customer_id = u.customer_id AND o.number = u.order_number)), 0) AS total,
 		COALESCE(SUM((SELECT SUM(p.off_fen - p.returned_fen) FROM coupon_use_part AS p WHERE p.use_id = u.id AND p.batch_id = ?)), 0) AS saved
 		FROM coupon_use AS u WHERE u.state = 'redeemed' AND u.id IN (SELECT use_id FROM coupon_use_part WHERE batch_id = ?)`, batchID, batchID).Scan(&row).Error
 	if err != nil {

@@ -15,6 +15,8 @@ type Account struct {
 	Soon   int64
 	SoonAt *time.Time
 	Tier   model.CustomerTier
+	// TierName is what the tier is called; empty: none.
+	TierName string
 	// Next is the tier above, with what is missing to it; nil: there is none.
 	Next    *model.Tier
 	Missing model.Fen
@@ -40,11 +42,27 @@ func (s *Service) Account(ctx context.Context, v *staff.Viewer, customerID int64
 	}
 	all, err := tiers(db)
 	for i := range all {
+		if all[i].Level == a.Tier.Level {
+			a.TierName = all[i].Name
+		}
 		if all[i].Level == a.Tier.Level+1 {
 			a.Next, a.Missing = &all[i], max(all[i].ThresholdFen-a.Tier.ValueFen, 0)
 		}
 	}
 	return a, err
+}
+
+// Standing is the least that one needs to know of where a customer stands in the club.
+type Standing struct {
+	Balance, Frozen int64
+	Level           int
+	TierName        string // empty: no tier
+}
+
+// Standing tells where a customer stands, in one statement; who never had anything stands at nothing. Whether somebody may
+// see the customer the caller has asked.
+func (s *Service) Standing(ctx context.Context, customerID int64) (*Standing, error) {
+	return standingOf(s.DB.WithContext(ctx), customerID)
 }
 
 // Entries gives a page of a customer's entries, the newest first; the viewer is as of Account.

@@ -80,3 +80,15 @@ func lapsing(tx *gorm.DB, now time.Time, after int64, limit int) (ids []int64, e
 	}
 	return ids, nil
 }
+
+// standingOf reads account and tier of a customer together.
+func standingOf(tx *gorm.DB, customerID int64) (*Standing, error) {
+	var row Standing
+	err := tx.Raw("SELECT COALESCE(a.balance, 0) AS balance, COALESCE(a.frozen, 0) AS frozen, COALESCE(s.level, 0) AS level, COALESCE(t.name, '') AS tier_name"+
+		" FROM (SELECT ? AS customer_id) c LEFT JOIN points_account a ON a.customer_id = c.customer_id LEFT JOIN customer_tier s ON s.customer_id = c.customer_id"+
+		" LEFT JOIN tier t ON t.level = s.level", customerID).Scan(&row).Error
+	if err != nil {
+		return nil, fmt.Errorf("find where customer %d stands in the club: %w", customerID, err)
+	}
+	return &row, nil
+}
