@@ -134,6 +134,13 @@ const (
 	KindDrawTry
 )
 
+// The kinds of referral.
+const (
+	KindReferral Kind = iota + 210
+	KindReferralEdge
+	KindReferralReward
+)
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -26,6 +26,7 @@ func Rows() []any {
 		&GovernorSetting{}, &ContactBook{}, &ContactRefusal{}, &SourceHoldout{}, &Message{}, &MessageVersion{}, &MessagePolicy{},
 		&Campaign{}, &CampaignVariant{}, &CampaignRun{}, &CampaignMember{}, &CampaignArm{}, &ShortLink{}, &ShortLinkDay{},
 		&LuckyDraw{}, &DrawPrize{}, &DrawTry{},
+		&ReferralProgramme{}, &ReferralStep{}, &ReferralBudget{}, &ReferralCode{}, &ReferralEdge{}, &ReferralReward{},
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&DataKey{}, &KeyRotation{}, &APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},

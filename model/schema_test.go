@@ -65,6 +65,7 @@ func TestRowsMatchSchema(t *testing.T) {
 
 // nullableBytes are the []byte columns that may be NULL; a Go slice can't say so by its type.
 var nullableBytes = []string{
+	"referral_code.device", "referral_code.address", "referral_edge.device", "referral_edge.address",
 	"lucky_draw.sealed_seed", "lucky_draw.commitment", "lucky_draw.seed",
 	"account.sealed_secret", "account.sealed_callback_token", "account.sealed_callback_aes_key",
 	"account.sealed_old_callback_token", "account.sealed_old_callback_aes_key", "relation.fingerprint",

@@ -218,6 +218,7 @@ var payloadKinds = map[string]model.Kind{
 	"order_id": model.KindOrder, "refund_id": model.KindRefund, "product_ids": model.KindProduct,
 	"note_id": model.KindNote, "delivery_id": model.KindDelivery,
 	"coupon_id": model.KindCoupon, "batch_id": model.KindCouponBatch, "use_id": model.KindCouponUse,
+	"referral_id": model.KindReferral, "inviter_id": model.KindCustomer, "invitee_id": model.KindCustomer,
 	"segment_id": model.KindSegment, "journey_id": model.KindJourney, "enrolment_id": model.KindEnrolment,
 }
 

@@ -54,6 +54,9 @@ var owned = []Mover{
 	}},
 	table[model.Redemption]{name: "redemption"},
 	table[model.DrawTry]{name: "draw_try"},
+	// Both codes of who was two work; the edges have a mover of their own, in referral.
+	table[model.ReferralCode]{name: "referral_code"},
+	table[model.ReferralReward]{name: "referral_reward"},
 	table[model.CustomerNote]{name: "customer_note"},
 	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
 	table[model.MassQuota]{

@@ -99,6 +99,13 @@ var couponUseProperties = append(slices.Clone(couponProperties),
 	Property{Name: "order", Zh: "订单号", En: "Order number", Type: Text}, Property{Name: "shop", Zh: "店铺", En: "Shop", Type: Text},
 	Property{Name: "off_fen", Zh: "优惠金额", En: "Saved", Type: Money})
 
+var referralProperty = Property{Name: "referral_id", Zh: "邀请活动", En: "Referral", Type: RowID}
+
+// referralProperties are what facts about invitations say.
+var referralProperties = []Property{
+	referralProperty, {Name: "inviter_id", Zh: "邀请人", En: "Inviter", Type: RowID}, {Name: "invitee_id", Zh: "被邀请人", En: "Invitee", Type: RowID},
+}
+
 // builtIn is the one table of the kinds that come with the product. Custom kinds are rows.
 var builtIn = []Kind{
 	{
@@ -213,6 +220,14 @@ var builtIn = []Kind{
 	{Name: KindCouponRolledBack, Zh: "退券", En: "A coupon was taken back from an order", Class: ClassTrade, Item: "batch_id", Value: "off_fen", Properties: couponUseProperties},
 	{Name: KindCouponExpiring, Zh: "券即将过期", En: "A coupon is about to expire", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponExpired, Zh: "券过期", En: "A coupon expired", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindReferralTouched, Zh: "接受邀请", En: "Came by an invitation", Class: ClassRelation, Item: "referral_id", Properties: referralProperties},
+	{Name: KindReferralJoined, Zh: "受邀成功", En: "Joined by an invitation", Class: ClassRelation, Item: "referral_id", Properties: referralProperties},
+	{Name: KindReferralCounted, Zh: "邀请的好友有效", En: "A friend who was invited counts", Class: ClassRelation, Item: "referral_id", Properties: referralProperties},
+	{Name: KindReferralLeft, Zh: "邀请的好友流失", En: "A friend who was invited left", Class: ClassRelation, Item: "referral_id", Properties: referralProperties},
+	{
+		Name: KindReferralRewarded, Zh: "获得邀请奖励", En: "Got a reward of an invitation", Class: ClassRelation, Item: "referral_id",
+		Properties: []Property{referralProperty, {Name: "role", Zh: "身份", En: "Role", Type: Text}, {Name: "friends", Zh: "好友数", En: "Friends", Type: Integer}, {Name: "kind", Zh: "奖励种类", En: "Kind of reward", Type: Text}},
+	},
 	{Name: KindCouponVoided, Zh: "券作废", En: "A coupon was voided", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponExtended, Zh: "券延期", En: "A coupon is good for longer", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponGiven, Zh: "券转出", En: "Gave a coupon away", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},

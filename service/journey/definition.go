@@ -268,7 +268,7 @@ func encodeHappening(h *Happening, refs segment.Refs) any {
 // idProperties are the properties of events that hold row ids, and of what.
 var idProperties = map[string]model.Kind{
 	"staff_id": model.KindStaff, "channel_code_id": model.KindChannelCode, "segment_id": model.KindSegment, "group_id": model.KindGroup,
-	"import_id": model.KindImport, "journey_id": model.KindJourney,
+	"import_id": model.KindImport, "journey_id": model.KindJourney, "referral_id": model.KindReferral, "inviter_id": model.KindCustomer, "invitee_id": model.KindCustomer,
 }
 
 // outcomes lists the branches of a node, in order.

@@ -77,6 +77,31 @@ func (s *Service) ReturnTx(tx *gorm.DB, spentID int64, d Detail) (entry *model.P
 	return entry, err
 }
 
+// TakeBackTx undoes an entry of EarnTx wholly: what it was given for turned out not to be so. Who has spent the points owes
+// them. Repeating it changes nothing and gives the first entry. It fails with ErrNotPossible for any other kind of entry.
+func (s *Service) TakeBackTx(tx *gorm.DB, earnedID int64, d Detail) (entry *model.PointsEntry, err error) {
+	origin, err := entryByID(tx, earnedID)
+	if err != nil {
+		return nil, err
+	}
+	if origin.Kind != Earn || origin.Source == sourceOrder { // those of orders follow the order
+		return nil, ErrNotPossible
+	}
+	err = s.change(tx, origin.CustomerID, func(b *book) error {
+		after, err := followers(tx, origin.ID)
+		if err != nil {
+			return err
+		}
+		if len(after) > 0 {
+			entry = &after[0]
+			return nil
+		}
+		entry, err = b.take(TakeBack, Issued, origin.Points, origin.ID, d)
+		return err
+	})
+	return entry, err
+}
+
 // known finds an entry that was made under a key before.
 func (b *book) known(key, kind string, points int64) (*model.PointsEntry, error) {
 	row, err := entryByKey(b.tx, key)

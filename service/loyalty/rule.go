@@ -32,7 +32,7 @@ type RuleInput struct {
 // none: that is settled with what was earned.
 func earnable(k event.Kind) bool {
 	switch k.Name {
-	case event.KindOrderPaid, event.KindOrderCompleted, event.KindProfileChanged, event.KindCustomerAdded, event.KindGroupJoined:
+	case event.KindOrderPaid, event.KindOrderCompleted, event.KindProfileChanged, event.KindCustomerAdded, event.KindGroupJoined, event.KindReferralCounted:
 		return true
 	}
 	return k.Custom || k.Tracked
