@@ -197,6 +197,13 @@ func TestFollowsWhatHappens(t *testing.T) {
 		}
 		segments = append(segments, h.segment(string(r.Encode(rowIDs{}))))
 	}
+	for _, rule := range []string{
+		`{"field":"coupon.usable","op":"at_least","values":[2]}`, `{"field":"coupon.expires","op":"in","window":{"next_days":3}}`,
+		`{"field":"coupon.used","op":"at_least","values":[1],"window":{"last_days":3}}`, `{"field":"points.expiring","op":"at_least","values":[1],"window":{"next_days":4}}`,
+		`{"all":[{"field":"points.balance","op":"at_least","values":[3]},{"field":"tier","op":"at_least","values":[2]}]}`,
+	} {
+		segments = append(segments, h.segment(rule))
+	}
 	segments = append(segments, h.segment(fmt.Sprintf(`{"not":{"field":"segment","op":"any","values":["%d"]}}`, segments[0])))
 	changed := 0
 	for round := range 25 {
@@ -261,7 +268,9 @@ func (h *house) happen(n int) (batch []model.Event) {
 	for range n {
 		id := int64(1 + h.rnd.IntN(len(h.customers)))
 		e := model.Event{CustomerID: id, Payload: "{}", OccurredAt: now, RecordedAt: now}
-		switch h.rnd.IntN(6) {
+		switch h.rnd.IntN(8) {
+		case 6, 7:
+			e.Kind = h.winOrLose(id)
 		case 0:
 			e.Kind = event.KindTagChanged
 			do(model.InsertIgnore(h.db).Create(&model.CustomerTag{CustomerID: id, TagID: int64(1 + h.rnd.IntN(4)), Source: "console"}).Error)

@@ -3,7 +3,10 @@ package segment
 import (
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"zhiyin/model"
+	"zhiyin/service/event"
 )
 
 // offers are the coupons, points and tiers of the random house, with what the oracle says of them.
@@ -61,6 +64,41 @@ func (w *world) use(c *model.Coupon) {
 		}
 		w.parts = append(w.parts, p)
 	}
+}
+
+// winOrLose changes what a customer holds and gives the kind of the fact about it.
+func (h *house) winOrLose(id int64) string {
+	now := h.clock.Now()
+	of := func(row any) *gorm.DB { return h.db.Model(row).Where("customer_id = ?", id) }
+	var err error
+	kind := event.KindCouponIssued
+	switch h.rnd.IntN(5) {
+	case 0:
+		err = h.db.Create(&model.Coupon{BatchID: 1, CustomerID: id, ClaimerID: id, Number: h.rnd.IntN(1 << 30), State: "usable", ValidFrom: now, ValidUntil: now.AddDate(0, 0, h.rnd.IntN(6)),
+			Source: "claim", CreatedAt: now, MovedAt: now}).Error
+	case 1:
+		kind = event.KindCouponRedeemed
+		u := &model.CouponUse{CustomerID: id, State: "redeemed", OrderNumber: "x", RedeemedAt: &now, CreatedAt: now, UpdatedAt: now}
+		if err = h.db.Create(u).Error; err == nil {
+			err = h.db.Create(&model.CouponUsePart{UseID: u.ID, BatchID: 1, Place: 1, OffFen: 100}).Error
+		}
+	case 2:
+		kind = event.KindCouponExpired
+		err = of(&model.Coupon{}).Where("state = 'usable'").UpdateColumn("state", "expired").Error
+	case 3:
+		kind = event.KindPointsChanged
+		at := now.AddDate(0, 0, h.rnd.IntN(8))
+		if err = of(&model.PointsAccount{}).UpdateColumn("balance", h.rnd.IntN(6)).Error; err == nil {
+			err = h.db.Create(&model.PointsLot{CustomerID: id, EntryID: 1, Points: 3, Remaining: 3, ExpiresAt: &at, CreatedAt: now}).Error
+		}
+	case 4:
+		kind = event.KindTierChanged
+		err = of(&model.CustomerTier{}).UpdateColumns(map[string]any{"level": h.rnd.IntN(4), "since": now}).Error
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return kind
 }
 
 // hasOffers answers what is asked about coupons, points and tiers.
