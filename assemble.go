@@ -275,6 +275,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.privacy = privacy.New(p.db, events, p.vault, p.now)
 	p.profiles = profile.New(profile.Deps{
 		DB: p.db, Events: events, Vault: p.vault, Now: p.now, Zone: p.zone, Persons: p.customers, Consents: p.privacy,
+		Watchers: p.staff, Metrics: p.metrics,
 	})
 	p.keys.Seals(keyring.PersonalData, slices.Concat(p.customers.Seals(), profile.Seals(), privacy.Seals())...)
 	events.Subscribe("profile.touch", p.profiles.OnEvent, profile.Hears...)

@@ -170,6 +170,8 @@ var calls = map[string]call{
 	"POST /event-feeds/{name}/release": {name: "test", want: 204},
 	"GET /customers/{id}/tags":         {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
 	"POST /customers/tags":             {body: giveTags},
+	"GET /reveals":                     {query: "from=2026-11-01T00:00:00Z"},
+	"GET /reveal-days":                 {query: "from=2026-11-01&to=2026-11-30"},
 	"GET /tag-groups/{id}/mirrors":     {kind: model.KindTagGroup, row: localGroup},
 	"PUT /tag-groups/{id}/mirror":      {kind: model.KindTagGroup, row: localGroup, want: 204, body: ofAcme(map[string]any{"wanted": true})},
 	"PUT /tags/{id}/mirror":            {kind: model.KindTag, row: localTag, want: 204, body: ofAcme(map[string]any{"wanted": true})},

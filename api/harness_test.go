@@ -116,7 +116,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	r.privacy = privacy.New(r.db, r.events, vaulttest.New(t), now)
 	r.profiles = profile.New(profile.Deps{
-		DB: r.db, Events: r.events, Vault: vaulttest.New(t), Now: now, Zone: zone, Persons: customers, Consents: r.privacy,
+		DB: r.db, Events: r.events, Vault: vaulttest.New(t), Now: now, Zone: zone, Persons: customers, Consents: r.privacy, Watchers: r.staff,
 	})
 	r.platform = &miniPlatform{}
 	r.visits = visit.New(visit.Deps{

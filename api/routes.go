@@ -193,6 +193,8 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	get(f, "/customers/{id}/profile", may("customer.read"), "客户资料 · A customer's profile", h.GetProfile)
 	put(f, "/customers/{id}/profile", may("customer.write"), "修改客户资料 · Change a customer's profile", h.UpdateProfile)
 	post(f, "/customers/{id}/reveal", may("customer.reveal"), "查看完整手机号等 · Show in full what is masked", h.Reveal)
+	get(f, "/reveals", may("reveal.read"), "谁查看过完整资料 · Who was shown what is masked, of whom and why", h.ListReveals)
+	get(f, "/reveal-days", may("reveal.read"), "每人每日查看次数及异常 · How much each was shown a day, and whether that is unusual", h.CountReveals)
 	put(f, "/customers/{id}/contact", may("customer.write"), "联系意愿与免打扰 · Do not contact", h.SetContact)
 	get(f, "/customers/{id}/notes", may("customer.read"), "客户备注 · Notes about a customer", h.ListNotes)
 	post(f, "/customers/{id}/notes", may("customer.write"), "写备注 · Write a note", h.AddNote)

@@ -292,6 +292,7 @@ func TestWhatIsDoneInTheSidebarSaysSo(t *testing.T) {
 	problemOf(t, "a section that there is not", b.call("GET", path+"?section=secrets", nil), 422, "invalid")
 	for _, rec := range []*httptest.ResponseRecorder{
 		b.call("PUT", path+"/profile", map[string]any{"city": "杭州"}), b.call("POST", path+"/notes", map[string]any{"body": "喜欢茶"}),
+		b.call("POST", "/customers/tags", map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}, "add": []string{c.ids.Of(model.KindTag, tagA)}}),
 	} {
 		if rec.Code >= 300 {
 			t.Fatalf("%d %s", rec.Code, rec.Body)
@@ -301,6 +302,12 @@ func TestWhatIsDoneInTheSidebarSaysSo(t *testing.T) {
 		if n := modeltest.Count[model.Event](t, c.db, "kind = ? AND source = 'sidebar' AND staff_id = ?", kind, salesID); n != 1 {
 			t.Errorf("%s: %d facts say so", kind, n)
 		}
+	}
+	if n := modeltest.Count[model.TagGrant](t, c.db, "customer_id = ? AND tag_id = ? AND source = 'sidebar' AND source_id = ?", ownCustomer, tagA, salesID); n != 1 {
+		t.Errorf("%d grants of the tag say so", n)
+	}
+	if n := modeltest.Count[model.Event](t, c.db, "kind = ? AND source = 'sidebar'", event.KindTagChanged); n == 0 {
+		t.Error("no fact about the tag says so")
 	}
 	got := decode[struct {
 		Items []struct{ City string }

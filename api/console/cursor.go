@@ -77,6 +77,7 @@ const (
 	listCustomersRuns  = "customer_enrolment"
 	listRehearsal      = "rehearsal"
 	listNote           = "note"
+	listReveal         = "reveal"
 	listPrivacyRequest = "privacy_request"
 	listCouponBatch    = "coupon_batch"
 	listCoupon         = "coupon"

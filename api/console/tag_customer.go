@@ -13,7 +13,7 @@ type BorneTag struct {
 	TagID     string     `json:"tag_id"`
 	Name      string     `json:"name"`
 	Group     string     `json:"group"`
-	Source    string     `json:"source" doc:"who lets it be borne longest: wecom, channel_code, console, batch, rule, import, open"`
+	Source    string     `json:"source" doc:"who lets it be borne longest: wecom, channel_code, console, sidebar, batch, rule, import, open"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	Since     time.Time  `json:"since"`
 	Givers    []TagGiver `json:"givers" nullable:"false" doc:"all who gave it"`
@@ -30,7 +30,7 @@ type TagGiver struct {
 
 // giverKinds says what the ids of sources name.
 var giverKinds = map[string]model.Kind{
-	tag.SourceWeCom: model.KindStaff, tag.SourceConsole: model.KindStaff, tag.SourceBatch: model.KindTagBatch, tag.SourceRule: model.KindTagRule,
+	tag.SourceWeCom: model.KindStaff, tag.SourceConsole: model.KindStaff, tag.SourceSidebar: model.KindStaff, tag.SourceBatch: model.KindTagBatch, tag.SourceRule: model.KindTagRule,
 	"channel_code": model.KindChannelCode,
 }
 

@@ -50,7 +50,7 @@ func newHouse(t *testing.T) *house {
 		modeltest.Create(t, db, &model.Customer{ID: id, FirstSeenAt: noon, CreatedAt: noon, UpdatedAt: noon})
 	}
 	h := &house{t: t, clock: c, db: db, consent: &consents{}}
-	h.Service = New(Deps{DB: db, Events: events, Vault: vaulttest.New(t), Now: c.Now, Zone: zone, Persons: persons, Consents: h.consent})
+	h.Service = New(Deps{DB: db, Events: events, Vault: vaulttest.New(t), Now: c.Now, Zone: zone, Persons: persons, Consents: h.consent, Watchers: people})
 	return h
 }
 

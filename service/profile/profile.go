@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 
 	"zhiyin/model"
@@ -56,13 +57,20 @@ type Deps struct {
 	Zone     *time.Location // of the business: birthdays are its days
 	Persons  Persons
 	Consents Consents
+	// Watchers are told of those who are shown more than usual; nil: nobody is.
+	Watchers Watchers
+	// Metrics may be nil.
+	Metrics prometheus.Registerer
 }
 
 // Service owns custom fields and their values, notes, touches and quality runs. Safe for concurrent use.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	reveals *prometheus.CounterVec
+}
 
 // New puts the capability together.
-func New(d Deps) *Service { return &Service{d} }
+func New(d Deps) *Service { return &Service{d, newRevealCount(d.Metrics)} }
 
 // By is who changes something.
 type By struct {

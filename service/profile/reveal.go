@@ -91,7 +91,7 @@ func (s *Service) keepReveal(ctx context.Context, v *staff.Viewer, customerID in
 	today := s.today()
 	row := model.Reveal{
 		CustomerID: customerID, StaffID: v.StaffID, What: in.What, Purpose: in.Purpose,
-		Day: today.Year()*10000 + int(today.Month())*100 + today.Day(), RevealedAt: s.Now(),
+		Day: dayNumber(today), RevealedAt: s.Now(),
 	}
 	for {
 		err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
@@ -104,7 +104,10 @@ func (s *Service) keepReveal(ctx context.Context, v *staff.Viewer, customerID in
 				return ErrQuota.After(time.Date(y, m, d+1, 0, 0, 0, 0, s.Zone).Sub(today))
 			}
 			row.ID, row.Ordinal = 0, last+1
-			return insertReveal(tx, &row)
+			if err := insertReveal(tx, &row); err != nil {
+				return err
+			}
+			return s.watchTx(tx, v, today, row.Ordinal)
 		})
 		if !model.IsDuplicate(err) {
 			return RevealsADay - row.Ordinal, err

@@ -49,17 +49,18 @@ var (
 		"message.write", "governor.write",
 	}
 	administering = []string{"account.write", "staff.write", "api_key.write", "webhook.write", "privacy.write"}
+	auditing      = []string{"reveal.read"} // who was shown what is masked: not for those who run the business
 	serving       = []string{"customer.read", "customer.write", "tag.read", "task.read", "task.write", "product.read", "order.read", "coupon.give", "field.read", "customer.reveal"}
 )
 
 // roles is the one table of who may do what.
 var roles = []Role{
-	{RoleAdmin, "管理员", "Administrator", ScopeAll, slices.Concat(reading, operating, administering)},
+	{RoleAdmin, "管理员", "Administrator", ScopeAll, slices.Concat(reading, operating, administering, auditing)},
 	{RoleOperator, "运营", "Operator", ScopeAll, slices.Concat(reading, operating)},
 	{RoleManager, "主管", "Manager", ScopeDepartments, slices.Concat(serving, []string{"channel_code.read", "group.read", "staff.read", "tag.batch"})},
 	{RoleSales, "销售", "Sales", ScopeOwn, serving},
 	{RoleService, "客服", "Customer service", ScopeOwn, serving},
-	{RoleAuditor, "审计", "Auditor", ScopeAll, reading},
+	{RoleAuditor, "审计", "Auditor", ScopeAll, slices.Concat(reading, auditing)},
 }
 
 // Roles lists all roles, from the most powerful.

@@ -49,6 +49,35 @@ func findRoles(tx *gorm.DB, staffIDs []int64) (map[int64][]string, error) {
 	return found, nil
 }
 
+// HoldersTx lists the staff who may sign in and whose roles give all of some permissions, by row id.
+func (s *Service) HoldersTx(tx *gorm.DB, permissions ...string) (ids []int64, err error) {
+	rows, err := rolesOfEverybody(tx)
+	if err != nil {
+		return nil, err
+	}
+	roles := map[int64][]string{}
+	for _, r := range rows {
+		roles[r.StaffID] = append(roles[r.StaffID], r.Role)
+	}
+	for id, names := range roles {
+		v := &Viewer{Roles: names}
+		if !slices.ContainsFunc(permissions, func(p string) bool { return !v.May(p) }) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// rolesOfEverybody reads the roles of those who may sign in.
+func rolesOfEverybody(tx *gorm.DB) (rows []model.StaffRole, err error) {
+	err = tx.Joins("JOIN staff ON staff.id = staff_role.staff_id").Where("staff.disabled = ? AND staff.gone_at IS NULL", false).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read roles: %w", err)
+	}
+	return rows, nil
+}
+
 func replaceRoles(tx *gorm.DB, staffID int64, names []string, at time.Time) error {
 	if err := tx.Where("staff_id = ?", staffID).Delete(&model.StaffRole{}).Error; err != nil {
 		return fmt.Errorf("drop roles of staff %d: %w", staffID, err)

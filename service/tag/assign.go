@@ -209,6 +209,6 @@ func (s *Service) Assign(ctx context.Context, v *staff.Viewer, in AssignInput) e
 				}
 			}
 		}
-		return s.assign(tx, relations, in.Add, in.Remove, Origin{SourceConsole, v.StaffID})
+		return s.assign(tx, relations, in.Add, in.Remove, byHand(v))
 	})
 }

@@ -221,7 +221,7 @@ func (s *Service) Give(ctx context.Context, v *staff.Viewer, in GiveInput) (*Giv
 			return ErrNotFound
 		}
 		out, err = s.GiveTx(tx, Giving{
-			CustomerIDs: ids, Add: in.Add, Remove: in.Remove, Origin: Origin{SourceConsole, v.StaffID}, ExpiresAt: in.ExpiresAt,
+			CustomerIDs: ids, Add: in.Add, Remove: in.Remove, Origin: byHand(v), ExpiresAt: in.ExpiresAt,
 		})
 		return err
 	})

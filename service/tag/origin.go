@@ -1,6 +1,11 @@
 package tag
 
-import "zhiyin/service/event"
+import (
+	"cmp"
+
+	"zhiyin/service/event"
+	"zhiyin/service/staff"
+)
 
 // Origin says who or what gives a tag, or takes one away. Source is data, stored in rows.
 type Origin struct {
@@ -12,6 +17,7 @@ type Origin struct {
 const (
 	SourceWeCom   = "wecom"             // the platform showed it; the id is the staff member's who follows
 	SourceConsole = event.SourceConsole // somebody at the console; the id is the staff member's
+	SourceSidebar = "sidebar"           // a staff member beside a chat; the id is theirs
 	SourceBatch   = "batch"             // the id is the batch's
 	SourceRule    = "rule"              // the id is the automatic rule's
 	SourceJourney = "journey"           // the id is the journey's
@@ -23,3 +29,6 @@ const (
 	sourcePlatform = "platform"
 	sourceExpiry   = "expiry"
 )
+
+// byHand is a person who gives or takes tags where they are signed in: the console or the sidebar.
+func byHand(v *staff.Viewer) Origin { return Origin{cmp.Or(v.Face, SourceConsole), v.StaffID} }
