@@ -86,7 +86,7 @@ func checkRemark(pattern string) error {
 	}
 	fixed := 0
 	for _, p := range pieces {
-		fixed += utf8.RuneCountInString(p.literal)
+		fixed += utf8.RuneCountInString(p.Literal)
 	}
 	if fixed > maxRemark || !isLine(pattern, 0, maxName) {
 		return ErrInvalidCode.With("remark_pattern", "at most 20 characters besides variables, on one line")

@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/outreach/message"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -101,7 +102,7 @@ func fileName(name string) string {
 	if name = strings.Trim(name, ". /"); name == "" {
 		return "file"
 	}
-	return cutRunes(name, 100)
+	return message.CutChars(name, 100)
 }
 
 // usable tells whether the platform has the media for a while yet.

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/outreach/message"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -41,7 +42,7 @@ func (s *Service) planCodes(tx *gorm.DB, codes []model.ChannelCode) (map[int64]p
 	plans := make(map[int64]plan, len(codes))
 	for _, c := range codes {
 		userIDs, rule := decide(now.In(s.zone), candidates[c.ID])
-		plans[c.ID] = plan{wanted{cutRunes(c.Name, maxPlatformRemark), c.SkipVerify, userIDs}, rule}
+		plans[c.ID] = plan{wanted{message.CutChars(c.Name, maxPlatformRemark), c.SkipVerify, userIDs}, rule}
 	}
 	return plans, nil
 }
@@ -210,5 +211,5 @@ func (p *pusher) note() (string, error) {
 	if err != nil || len(refused) == 0 {
 		return "", err
 	}
-	return cutRunes(noteRefused+strings.Join(refused, ", "), 255), nil
+	return message.CutChars(noteRefused+strings.Join(refused, ", "), 255), nil
 }

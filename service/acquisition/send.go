@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/outreach/message"
 	"zhiyin/service/work"
 	"zhiyin/wecom"
 )
@@ -210,7 +211,7 @@ func mayStillSucceed(err error) bool {
 func (w *welcoming) again(err error, doubt bool) error {
 	saved := noteAttempt(w.db, w.due.ID, map[string]any{
 		"last_fence": w.lease.Fence, "in_doubt": w.due.InDoubt || doubt,
-		"errcode": wecom.CodeOf(err), "reason": cutRunes(reason(err, w.note), 255), "welcome_id": w.due.WelcomeID, "updated_at": w.s.now(),
+		"errcode": wecom.CodeOf(err), "reason": message.CutChars(reason(err, w.note), 255), "welcome_id": w.due.WelcomeID, "updated_at": w.s.now(),
 	})
 	return joined(err, saved)
 }
@@ -218,7 +219,7 @@ func (w *welcoming) again(err error, doubt bool) error {
 // finish ends the welcome, and on a miss asks the staff member to say hello.
 func (w *welcoming) finish(outcome string, err error) error {
 	return w.s.finishWelcome(w.db, w.due, outcome, map[string]any{
-		"last_fence": w.lease.Fence, "errcode": wecom.CodeOf(err), "reason": cutRunes(reason(err, w.note), 255), "welcome_id": w.due.WelcomeID,
+		"last_fence": w.lease.Fence, "errcode": wecom.CodeOf(err), "reason": message.CutChars(reason(err, w.note), 255), "welcome_id": w.due.WelcomeID,
 	})
 }
 

@@ -1,11 +1,15 @@
 package acquisition
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"zhiyin/service/outreach/message"
 )
 
-// variable is something a text may name in double braces. The list is closed: a text is no program.
+// variable is something a text may name in double braces, as messages do; the list is closed, and shorter than theirs: of a customer
+// who is being welcomed little is known, and no planner stands behind.
 type variable struct {
 	name     string // data: stored in texts, never renamed
 	fallback string // when the value is not known
@@ -31,32 +35,15 @@ var variables = []variable{
 // grows past the platform's limit.
 const maxValueBytes = 128
 
-// piece is a stretch of a text: as it stands, or a variable.
-type piece struct {
-	literal  string
-	variable *variable
-}
-
-// parse splits a text at its variables. It fails with ErrUnknownVariable on one that is not in the
-// list and on braces that are not closed.
-func parse(text string) ([]piece, error) {
-	var pieces []piece
-	for {
-		before, rest, found := strings.Cut(text, "{{")
-		if before != "" {
-			pieces = append(pieces, piece{literal: before})
-		}
-		if !found {
-			return pieces, nil
-		}
-		name, after, closed := strings.Cut(rest, "}}")
-		v := variableNamed(strings.TrimSpace(name))
-		if !closed || v == nil {
-			return nil, ErrUnknownVariable.With("text", "{{"+cutRunes(name, 32)+"}}: only "+variableNames())
-		}
-		pieces = append(pieces, piece{variable: v})
-		text = after
+// parse splits a text at its variables; an author may write a fallback of their own, {{name|fallback}}. It fails with
+// ErrUnknownVariable on a variable that is not in the list and on braces that are not closed.
+func parse(text string) ([]message.Piece, error) {
+	var name string
+	pieces, err := message.Split(text, func(n string) bool { name = n; return variableNamed(n) != nil })
+	if err != nil {
+		return nil, ErrUnknownVariable.With("text", "{{"+message.CutChars(name, 32)+"}}: only "+variableNames())
 	}
+	return pieces, nil
 }
 
 // variableNames lists what a text may name, for those who write it.
@@ -78,39 +65,40 @@ func variableNamed(name string) *variable {
 }
 
 // names tells whether a text asks for a variable.
-func names(pieces []piece, name string) bool {
-	for _, p := range pieces {
-		if p.variable != nil && p.variable.name == name {
-			return true
-		}
-	}
-	return false
+func names(pieces []message.Piece, name string) bool {
+	return slices.ContainsFunc(pieces, func(p message.Piece) bool { return p.Variable == name })
 }
 
 // longest is the length in bytes that a text can reach.
-func longest(pieces []piece) int {
+func longest(pieces []message.Piece) int {
 	n := 0
 	for _, p := range pieces {
-		if p.variable != nil {
-			n += maxValueBytes
-			continue
+		n += len(p.Literal)
+		if p.Variable != "" {
+			n += max(maxValueBytes, len(p.Fallback))
 		}
-		n += len(p.literal)
 	}
 	return n
 }
 
-// fill puts values into a text. Values are put in as they are: braces in them mean nothing.
-func fill(pieces []piece, v values) string {
-	var b strings.Builder
-	for _, p := range pieces {
-		if p.variable == nil {
-			b.WriteString(p.literal)
-			continue
+// fill puts values into a text, each as it is: braces in them mean nothing. What is not known is what the author or else the list
+// says instead.
+func fill(pieces []message.Piece, v values) string {
+	return filled(pieces, func(f *variable) string { return f.fallback }, func(f *variable) string {
+		return cutBytes(message.Inert(f.value(v)), maxValueBytes)
+	})
+}
+
+// filled is a text with values in it; instead says what stands for those that are not known where the author does not say.
+func filled(pieces []message.Piece, instead, value func(*variable) string) string {
+	pieces = slices.Clone(pieces)
+	for i := range pieces {
+		if p := &pieces[i]; p.Variable != "" && !p.HasFallback {
+			p.Fallback, p.HasFallback = instead(variableNamed(p.Variable)), true
 		}
-		b.WriteString(cutBytes(firstOf(p.variable.value(v), p.variable.fallback), maxValueBytes))
 	}
-	return b.String()
+	text, _ := message.Fill(pieces, func(name string) string { return value(variableNamed(name)) })
+	return text
 }
 
 // maxRemark is how many characters the platform keeps of a remark; platform documentation, 客户联系,
@@ -119,33 +107,24 @@ const maxRemark = 20
 
 // fillRemark puts values into a remark pattern and keeps to maxRemark: the customer's name gives way,
 // so that what the operator added is still to be seen. It is empty when nothing is known of the customer.
-func fillRemark(pieces []piece, v values) string {
+func fillRemark(pieces []message.Piece, v values) string {
 	if v.customer == "" && names(pieces, customerName) {
 		return ""
 	}
+	none := func(*variable) string { return "" } // a remark says only what is known
 	fixed, times := 0, 0
-	for _, p := range pieces {
-		switch {
-		case p.variable == nil:
-			fixed += utf8.RuneCountInString(p.literal)
-		case p.variable.name == customerName:
+	for i, p := range pieces {
+		if p.Variable == customerName {
 			times++
-		default:
-			fixed += utf8.RuneCountInString(p.variable.value(v))
-		}
-	}
-	if times > 0 {
-		v.customer = cutRunes(v.customer, max((maxRemark-fixed)/times, 1))
-	}
-	var b strings.Builder
-	for _, p := range pieces {
-		if p.variable == nil {
-			b.WriteString(p.literal)
 			continue
 		}
-		b.WriteString(p.variable.value(v)) // no fallback: a remark says only what is known
+		fixed += utf8.RuneCountInString(filled(pieces[i:i+1], none, func(f *variable) string { return f.value(v) }))
 	}
-	return strings.TrimSpace(cutRunes(b.String(), maxRemark))
+	if times > 0 {
+		v.customer = message.CutChars(v.customer, max((maxRemark-fixed)/times, 1))
+	}
+	text := filled(pieces, none, func(f *variable) string { return f.value(v) })
+	return strings.TrimSpace(message.CutChars(text, maxRemark))
 }
 
 func firstOf(a, b string) string {
@@ -153,14 +132,6 @@ func firstOf(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// cutRunes keeps at most n characters.
-func cutRunes(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n])
 }
 
 // cutBytes keeps at most n bytes, in whole characters.

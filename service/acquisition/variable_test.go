@@ -13,6 +13,7 @@ func TestParseKnowsOnlyTheList(t *testing.T) {
 		ok   bool
 	}{
 		{"你好", true}, {"", true}, {"你好{{客户昵称}}！", true}, {"{{ 客户昵称 }}", true}, {"{{渠道}}{{企业}}{{员工姓名}}{{员工别名}}", true},
+		{"{{客户昵称|亲}}", true}, {"{{客户昵称|{{渠道}}}}", false}, {"{{客户昵称|a|b}}", false}, {"{{券码}}", false},
 		{"一个 { 括号 } 没有意思", true}, {"}}", true},
 		{"{{nickname}}", false}, {"{{}}", false}, {"{{客户昵称", false}, {"{{客户昵称}", false}, {"{{.}}", false},
 		{`{{env "HOME"}}`, false}, {"{{range .}}x{{end}}", false}, {"{{{{客户昵称}}}}", false}, {"{{客户昵称}}{{", false},
@@ -26,7 +27,7 @@ func TestParseKnowsOnlyTheList(t *testing.T) {
 
 func TestFill(t *testing.T) {
 	known := values{"小明", "张三", "阿三", "门店海报", "知音商店"}
-	hostile := values{customer: "{{企业}}{{env}}<script>", corp: "知音商店"}
+	hostile := values{customer: "{{企业}}{{env}}<script>\n", corp: "知音商店"}
 	tests := []struct {
 		text string
 		v    values
@@ -36,7 +37,10 @@ func TestFill(t *testing.T) {
 		{"{{客户昵称}}你好，我是{{企业}}的{{员工姓名}}{{渠道}}", values{}, "朋友你好，我是我们的我"},
 		{"{{员工姓名}}/{{员工别名}}", values{alias: "阿三"}, "阿三/阿三"},
 		{"{{员工姓名}}/{{员工别名}}", values{staff: "张三"}, "张三/张三"},
-		{"hi {{客户昵称}}", hostile, "hi {{企业}}{{env}}<script>"},
+		{"hi {{客户昵称}}", hostile, "hi {{企业}}{{env}}＜script＞ "}, // as in every message
+		{"{{客户昵称|亲}}你好", values{}, "亲你好"},
+		{"{{客户昵称|亲}}你好", known, "小明你好"},
+		{"{{渠道|}}好 }}", values{}, "好 }}"},
 	}
 	for _, tt := range tests {
 		pieces, err := parse(tt.text)
@@ -50,11 +54,11 @@ func TestFill(t *testing.T) {
 }
 
 func TestFillNeverGrowsPastWhatWasAccepted(t *testing.T) {
-	pieces, err := parse("a{{客户昵称}}b{{渠道}}")
+	pieces, err := parse("a{{客户昵称}}b{{渠道}}c{{企业|" + strings.Repeat("好", 100) + "}}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fill(pieces, values{customer: strings.Repeat("名", 500), channel: strings.Repeat("x", 500)})
+	got := fill(pieces, values{customer: strings.Repeat("<", 500), channel: strings.Repeat("x", 500)})
 	if len(got) > longest(pieces) || !utf8.ValidString(got) {
 		t.Errorf("got %d bytes, valid %v, want at most %d", len(got), utf8.ValidString(got), longest(pieces))
 	}
@@ -73,6 +77,7 @@ func TestFillRemark(t *testing.T) {
 		{"the rest alone is too long", "{{渠道}}{{客户昵称}}", values{customer: "小明", channel: strings.Repeat("渠", 25)}, strings.Repeat("渠", 20)},
 		{"name not known", "{{客户昵称}}-{{渠道}}", values{channel: "门店"}, ""},
 		{"no name asked for", "来自{{渠道}}", values{channel: "门店"}, "来自门店"},
+		{"the author says what instead", "{{渠道|线下}}", values{}, "线下"},
 		{"nothing known", "{{渠道}}", values{}, ""},
 	}
 	for _, tt := range tests {

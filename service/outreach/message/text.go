@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,15 +16,21 @@ type Piece struct {
 	HasFallback bool
 }
 
-// Parse splits a text at its variables, {{name}} or {{name|fallback}}. A text is no program: between braces there is nothing but a name
-// that known admits, and a fallback that holds no braces. It fails with ErrVariable.
+// Parse is Split for texts that are being written: braces that close nothing are a mistake too.
 func Parse(text string, known func(name string) bool) ([]Piece, error) {
+	pieces, err := Split(text, known)
+	if slices.ContainsFunc(pieces, func(p Piece) bool { return strings.Contains(p.Literal, "}}") }) {
+		return nil, ErrVariable.With("text", "}} without {{")
+	}
+	return pieces, err
+}
+
+// Split splits a text at its variables, {{name}} or {{name|fallback}}. A text is no program: between braces there is nothing but a name
+// that known admits, and a fallback that holds no braces. It fails with ErrVariable.
+func Split(text string, known func(name string) bool) ([]Piece, error) {
 	var pieces []Piece
 	for {
 		before, rest, found := strings.Cut(text, "{{")
-		if strings.Contains(before, "}}") {
-			return nil, ErrVariable.With("text", "}} without {{")
-		}
 		if before != "" {
 			pieces = append(pieces, Piece{Literal: before})
 		}
@@ -51,7 +58,7 @@ func Fill(pieces []Piece, value func(name string) string) (text, missing string)
 			b.WriteString(p.Literal)
 			continue
 		}
-		v := inert(value(p.Variable))
+		v := Inert(value(p.Variable))
 		switch {
 		case v != "":
 			b.WriteString(v)
@@ -64,9 +71,9 @@ func Fill(pieces []Piece, value func(name string) string) (text, missing string)
 	return b.String(), ""
 }
 
-// inert takes out of a value what would be more than text somewhere: line breaks, characters that turn or hide others, and the
+// Inert takes out of a value what would be more than text somewhere: line breaks, characters that turn or hide others, and the
 // brackets of tags, which become those that look alike.
-func inert(v string) string {
+func Inert(v string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '<':
