@@ -199,6 +199,25 @@ func TestCampaignEndToEnd(t *testing.T) {
 		return s["planned"]+s["claimed"] == 0 && s["accepted"] > 0
 	})
 
+	// Members are asked for what was estimated.
+	shares := map[string]int64{}
+	for _, d := range h.sentBy(c.ID) {
+		shares[d.StaffID]++
+	}
+	estimated := map[string]int64{}
+	for _, s := range estimate.Staff {
+		estimated[s.StaffID] = s.Customers
+		if s.Taps != 1 {
+			t.Errorf("estimated %d taps", s.Taps)
+		}
+	}
+	if diff := differences(estimated, shares); len(diff) > 0 {
+		t.Errorf("in whose name: %v", diff)
+	}
+	if n := len(h.calls("externalcontact/add_msg_template")); n != 1+len(estimated) {
+		t.Errorf("%d calls for %d members and a campaign before", n, len(estimated))
+	}
+
 	// Who did not get it and why.
 	for id, want := range map[string]string{
 		doNotContact: "suppressed do_not_contact", refuses: "suppressed refused", capped: "suppressed cap", asleep: "suppressed quiet_hours",
@@ -216,12 +235,8 @@ func TestCampaignEndToEnd(t *testing.T) {
 		t.Errorf("held back by caps: %+v", why)
 	}
 
-	// The platform has everybody else once, in the names that were estimated.
+	// The platform has everybody else once.
 	times, senders := h.meant(text)
-	shares := map[string]int64{}
-	for _, s := range estimate.Staff {
-		shares[s.StaffID] = s.Customers
-	}
 	for id, external := range externals {
 		want := 1
 		if id == doNotContact || id == refuses || id == capped || id == asleep || id == parted {

@@ -72,10 +72,12 @@ type CampaignRun struct {
 type CampaignMember struct {
 	RunID      int64 `gorm:"primaryKey;autoIncrement:false"`
 	CustomerID int64 `gorm:"primaryKey;autoIncrement:false"` // 0: another target
-	TargetID   int64 `gorm:"primaryKey;autoIncrement:false"` // a group or a staff member; 0: a customer
-	VariantID  int64 // 0: held out, or excluded
-	Canary     bool
-	Excluded   string // why; empty: not
+	// TargetID is the group or the staff member that is meant where no customer is; of a customer it is the member in whose name
+	// they are written to, 0 where nobody's.
+	TargetID  int64 `gorm:"primaryKey;autoIncrement:false"`
+	VariantID int64 // 0: held out, or excluded
+	Canary    bool
+	Excluded  string // why; empty: not
 }
 
 // CampaignArm is what one variant of a run, or its hold-out, came to.

@@ -60,6 +60,8 @@ type Ledger interface {
 type Messages interface {
 	// Usable fails when a version of a message does not exist, was not found fit to be sent, or can't be carried by a channel.
 	Usable(ctx context.Context, versionID int64, channel string, kinds []message.Kind) error
+	// Personal tells whether a version may read differently to each recipient.
+	Personal(ctx context.Context, versionID int64) (bool, error)
 }
 
 // Deps is what a Service is made of; all of it is needed.

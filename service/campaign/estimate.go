@@ -12,8 +12,9 @@ type Estimate struct {
 	People  int64 // in the audience, without those it leaves out
 	HeldOut int64 // of them: they get nothing
 	Sends   int64 // at most: who may not be written to is known when their message is about to leave
-	// Staff says, for channels that go out in the name of staff, how many of the audience each would send to; each needs
-	// one tap per Batch of them.
+	// Staff says, for channels that go out in the name of staff, how many of the audience each would send to. Each needs one tap
+	// for a variant, or several when there are more customers than one call takes; one for each customer when it reads
+	// differently to each.
 	Staff []StaffShare
 	Taps  int64
 	// Unreachable have nobody in whose name the message could go out.
@@ -48,7 +49,7 @@ func (s *Service) Estimate(ctx context.Context, d Definition) (*Estimate, error)
 	about := channel.Describe()
 	batch := int64(max(about.Batch, 1))
 	e.Calls = (e.Sends + batch - 1) / batch
-	if about.Senders && d.Audience.to() == outreach.ToCustomers {
+	if s.inNames(&d) {
 		if err := s.shareOut(ctx, e, d, batch); err != nil {
 			return nil, err
 		}
@@ -58,9 +59,13 @@ func (s *Service) Estimate(ctx context.Context, d Definition) (*Estimate, error)
 	return e, nil
 }
 
-// shareOut says in whose name the messages would go out: the one who follows the customer longest.
+// shareOut says in whose name the messages would go out: whoever met the customer last.
 func (s *Service) shareOut(ctx context.Context, e *Estimate, d Definition, batch int64) error {
-	shares, err := senders(s.DB.WithContext(ctx), d.Audience, d.AccountID)
+	personal, err := s.personal(ctx, d.Variants)
+	if err != nil {
+		return err
+	}
+	shares, err := sharesOf(s.DB.WithContext(ctx), d.Audience, d.AccountID)
 	if err != nil {
 		return err
 	}
@@ -69,12 +74,31 @@ func (s *Service) shareOut(ctx context.Context, e *Estimate, d Definition, batch
 	for _, sh := range shares {
 		reached += sh.Customers
 		sh.Customers -= sh.Customers * int64(d.HoldoutBP) / everything
-		sh.Taps = (sh.Customers + batch - 1) / batch
+		sh.Taps = 0
+		for i, v := range d.Variants {
+			n := (sh.Customers*int64(v.ShareBP) + everything - 1) / everything
+			if !personal[i] {
+				n = (n + batch - 1) / batch
+			}
+			sh.Taps += n
+		}
 		e.Taps += sh.Taps
 		e.Staff = append(e.Staff, sh)
 	}
 	e.Calls, e.Unreachable = e.Taps, max(e.People-reached, 0)
 	return nil
+}
+
+// personal tells of each variant whether it reads differently to each customer.
+func (s *Service) personal(ctx context.Context, variants []Variant) ([]bool, error) {
+	out := make([]bool, len(variants))
+	for i, v := range variants {
+		var err error
+		if out[i], err = s.Messages.Personal(ctx, v.MessageID); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // takes is how long so many calls last under the strictest of a channel's limits.

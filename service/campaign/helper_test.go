@@ -33,12 +33,13 @@ var (
 
 // ledger is the real rows with hands of its own: what the sender would do, the test says.
 type ledger struct {
-	db        *gorm.DB
-	now       clock.Clock
-	fail      error
-	paused    bool
-	cancelled int
-	channels  map[string]outreach.Description
+	db          *gorm.DB
+	now         clock.Clock
+	fail        error
+	paused      bool
+	cancelled   int
+	staffColumn string // of the set that was planned last
+	channels    map[string]outreach.Description
 }
 
 func (l *ledger) PlanTx(tx *gorm.DB, in []outreach.Intent) (int, error) {
@@ -75,6 +76,7 @@ func (l *ledger) Cancel(context.Context, string, int64) (int64, error) {
 // PlanSet implements Ledger with the real statement's meaning: whoever the audience names gets one, once.
 func (l *ledger) PlanSet(ctx context.Context, set outreach.Set, _ func(int64)) (n int64, err error) {
 	a := set.Audience
+	l.staffColumn = a.StaffColumn
 	var ids []int64
 	err = l.db.WithContext(ctx).Table(a.Table).Where(a.KeyColumn+" = ?", a.Key).Where(a.Only).Order("customer_id").Pluck("customer_id", &ids).Error
 	if err != nil {
@@ -157,6 +159,9 @@ func (h *house) Usable(_ context.Context, id int64, _ string, _ []message.Kind) 
 	return nil
 }
 
+// Personal implements Messages: 14 is.
+func (h *house) Personal(_ context.Context, id int64) (bool, error) { return id == 14, nil }
+
 func newHouse(t testing.TB) *house {
 	h := &house{t: t, db: modeltest.DB(t), clock: clock.NewFake(noon)}
 	h.ledger = &ledger{db: h.db, now: h.clock.Now, channels: map[string]outreach.Description{
@@ -167,6 +172,7 @@ func newHouse(t testing.TB) *house {
 		DB: h.db, Queue: work.New(h.db, h.clock.Now), Now: h.clock.Now, Zone: shanghai, Ledger: h.ledger, Messages: h, TakeBack: h.takeBack,
 		Kinds: func(context.Context) ([]event.Kind, error) { return event.BuiltIn(), nil }, ApprovalAbove: 1000, Logger: slog.New(slog.DiscardHandler),
 	})
+	modeltest.Create(t, h.db, &[]model.Staff{{ID: 1, UserID: "one"}, {ID: 2, UserID: "two"}})
 	acct := &model.Account{Kind: "wecom", Name: "main", PlatformID: "wwCORP", Enabled: true}
 	modeltest.Create(t, h.db, acct)
 	h.account, h.segment = acct.ID, h.newSegment("所有客户")

@@ -35,11 +35,15 @@ func (s *Service) hand(ctx context.Context, c *Campaign, run *model.CampaignRun)
 	if c.Definition.Audience.to() != outreach.ToCustomers {
 		return s.handTargets(ctx, c, run, few)
 	}
+	staff := ""
+	if s.inNames(&c.Definition) {
+		staff = "target_id"
+	}
 	for _, v := range c.Definition.Variants {
 		n, err := s.Ledger.PlanSet(ctx, outreach.Set{
 			Intent: s.intent(c, run, v),
 			Audience: outreach.Audience{
-				Table: "campaign_member", KeyColumn: "run_id", Key: run.ID,
+				Table: "campaign_member", KeyColumn: "run_id", Key: run.ID, StaffColumn: staff,
 				Only: fmt.Sprintf("variant_id = %d AND excluded = '' AND canary = %d", v.ID, number(few)),
 			},
 		}, nil)

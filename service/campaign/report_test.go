@@ -104,6 +104,11 @@ func TestEstimate(t *testing.T) {
 		modeltest.Create(t, h.db, &model.Relation{AccountID: h.account, StaffID: staffID, CustomerID: i + 1, ExternalUserID: fmt.Sprint("wm", i), Status: "active", AddedAt: noon})
 	}
 	modeltest.Create(t, h.db, &model.Relation{AccountID: h.account, StaffID: 2, CustomerID: 1, ExternalUserID: "wm", Status: "active", AddedAt: noon})
+	// Of two who follow a customer it is who met them last, and who is gone does not count.
+	modeltest.Create(t, h.db, &model.Staff{ID: 3, UserID: "gone", GoneAt: &noon})
+	modeltest.Create(t, h.db, &model.Relation{AccountID: h.account, StaffID: 2, CustomerID: 5, ExternalUserID: "wm5b", Status: "active", AddedAt: noon.Add(time.Hour)})
+	modeltest.Create(t, h.db, &model.Relation{AccountID: h.account, StaffID: 3, CustomerID: 6, ExternalUserID: "wm6b", Status: "active", AddedAt: noon.Add(time.Hour)})
+	modeltest.Create(t, h.db, &model.Relation{AccountID: h.account, StaffID: 2, CustomerID: 7, ExternalUserID: "wm7b", Status: "lost", AddedAt: noon.Add(time.Hour)})
 	d := h.definition()
 	d.Audience.Except = []int64{h.newSegment("黑名单", 1)}
 	d.Audience.Customers = []int64{2, 1} // in the segment, and left out
@@ -116,8 +121,34 @@ func TestEstimate(t *testing.T) {
 	if err != nil || e.HeldOut != 24 || e.Unreachable != 10 || len(e.Staff) != 2 || e.Taps != 3 {
 		t.Fatalf("by mass message: %+v, %v", e, err)
 	}
-	if one := e.Staff[0]; one.StaffID != 1 || one.Customers != 149-14 || one.Taps != 2 {
+	if one := e.Staff[0]; one.StaffID != 1 || one.Customers != 148-14 || one.Taps != 2 {
 		t.Errorf("first: %+v", one)
+	}
+	d.HoldoutBP = 0
+	d.Variants = []Variant{{Name: "A", ShareBP: 5000, MessageID: 7}, {Name: "B", ShareBP: 5000, MessageID: 14}} // the second reads differently to each
+	if e, err = h.Estimate(t.Context(), d); err != nil || e.Staff[0].Taps != 1+74 {
+		t.Errorf("of two messages: %+v, %v", e, err)
+	}
+	d.Variants = []Variant{{Name: "A", ShareBP: 10_000, MessageID: 7}}
+	if e, err = h.Estimate(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+
+	// What is estimated is what members are asked for.
+	_, run := h.launched(d)
+	h.work(run)
+	var chosen []StaffShare
+	h.must(h.db.Raw("SELECT target_id AS staff_id, COUNT(*) AS customers FROM campaign_member WHERE run_id = ? AND excluded = '' GROUP BY target_id ORDER BY customers DESC", run.ID).Scan(&chosen).Error)
+	if len(chosen) != 3 || chosen[2] != (StaffShare{StaffID: 0, Customers: 10}) {
+		t.Fatalf("chosen: %+v", chosen)
+	}
+	for i, share := range e.Staff {
+		if chosen[i].StaffID != share.StaffID || chosen[i].Customers != share.Customers {
+			t.Errorf("estimated %+v, chosen %+v", share, chosen[i])
+		}
+	}
+	if h.ledger.staffColumn != "target_id" {
+		t.Errorf("the ledger is told %q", h.ledger.staffColumn)
 	}
 }
 

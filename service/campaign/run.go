@@ -122,6 +122,9 @@ func (s *Service) freeze(ctx context.Context, c *Campaign, run *model.CampaignRu
 		return err
 	}
 	rows := s.members(c, run, members, except)
+	if err := s.senders(ctx, c, members, rows); err != nil {
+		return err
+	}
 	return s.moveRun(ctx, run, func(tx *gorm.DB, run *model.CampaignRun) error {
 		if len(members) == 0 {
 			return s.frozen(c, run)
@@ -138,6 +141,28 @@ func (s *Service) freeze(ctx context.Context, c *Campaign, run *model.CampaignRu
 		run.FrozenTo = members[len(members)-1]
 		return insertMembers(tx, rows)
 	})
+}
+
+// senders says of each customer in whose name they are written to, for channels where somebody's it is: what staff are asked for is what
+// was estimated, and does not depend on how the sender happens to group its calls.
+func (s *Service) senders(ctx context.Context, c *Campaign, ids []int64, rows []model.CampaignMember) error {
+	if !s.inNames(&c.Definition) {
+		return nil
+	}
+	last, err := lastMet(s.DB.WithContext(ctx), c.AccountID, ids)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].TargetID = last[rows[i].CustomerID]
+	}
+	return nil
+}
+
+// inNames tells whether a campaign's messages go out to customers in the names of staff.
+func (s *Service) inNames(d *Definition) bool {
+	channel, known := s.Ledger.Channel(d.Channel)
+	return known && channel.Describe().Senders && d.Audience.to() == outreach.ToCustomers
 }
 
 func (s *Service) members(c *Campaign, run *model.CampaignRun, ids []int64, except map[int64]bool) []model.CampaignMember {

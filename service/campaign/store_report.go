@@ -101,14 +101,14 @@ func storeArms(tx *gorm.DB, runID int64, sums armSums, now time.Time) error {
 	return nil
 }
 
-// senders shares an audience out to those who follow its customers: the one who has done so longest.
-func senders(tx *gorm.DB, a Audience, accountID int64) (out []StaffShare, err error) {
+// sharesOf shares an audience out to those who follow its customers: whoever met each last, as lastMet says.
+func sharesOf(tx *gorm.DB, a Audience, accountID int64) (out []StaffShare, err error) {
 	named := append([]int64{0}, a.Customers...)
-	err = tx.Raw("SELECT r.staff_id, COUNT(*) AS customers FROM relation r JOIN ("+
-		"SELECT MIN(id) AS id FROM relation WHERE account_id = ? AND status = 'active' AND ("+
-		"EXISTS (SELECT 1 FROM segment_member s WHERE s.customer_id = relation.customer_id AND s.segment_id IN ? AND s.left_at IS NULL) OR customer_id IN ?)"+
-		" AND NOT EXISTS (SELECT 1 FROM segment_member x WHERE x.customer_id = relation.customer_id AND x.segment_id IN ? AND x.left_at IS NULL)"+
-		" GROUP BY customer_id) first ON first.id = r.id GROUP BY r.staff_id ORDER BY customers DESC, r.staff_id",
+	err = tx.Raw("SELECT staff_id, COUNT(*) AS customers FROM ("+
+		"SELECT r.staff_id, ROW_NUMBER() OVER (PARTITION BY r.customer_id ORDER BY r.added_at DESC, r.id DESC) AS nth FROM "+following+" AND ("+
+		"EXISTS (SELECT 1 FROM segment_member s WHERE s.customer_id = r.customer_id AND s.segment_id IN ? AND s.left_at IS NULL) OR r.customer_id IN ?)"+
+		" AND NOT EXISTS (SELECT 1 FROM segment_member x WHERE x.customer_id = r.customer_id AND x.segment_id IN ? AND x.left_at IS NULL)"+
+		") latest WHERE nth = 1 GROUP BY staff_id ORDER BY customers DESC, staff_id",
 		accountID, append([]int64{0}, a.Segments...), named, append([]int64{0}, a.Except...)).Scan(&out).Error
 	if err != nil {
 		return nil, fmt.Errorf("share an audience out to staff: %w", err)

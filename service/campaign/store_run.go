@@ -90,6 +90,28 @@ func tail(ids []int64, after int64) []int64 {
 	return ids[i:]
 }
 
+// statementPart bounds how many customers one statement names.
+const statementPart = 1000
+
+// lastMet says who of an account's staff met each customer last and still follows them, as the platform chooses where nobody is named.
+func lastMet(tx *gorm.DB, accountID int64, customerIDs []int64) (map[int64]int64, error) {
+	out := make(map[int64]int64, len(customerIDs))
+	for part := range slices.Chunk(customerIDs, statementPart) {
+		var rows []struct{ CustomerID, StaffID int64 }
+		err := tx.Raw("SELECT r.customer_id, r.staff_id FROM "+following+" AND r.customer_id IN ? ORDER BY r.added_at, r.id", accountID, part).Scan(&rows).Error
+		if err != nil {
+			return nil, fmt.Errorf("find who follows an audience: %w", err)
+		}
+		for _, r := range rows {
+			out[r.CustomerID] = r.StaffID
+		}
+	}
+	return out, nil
+}
+
+// following are the relations r of an account in which somebody can be written to.
+const following = "relation r JOIN staff f ON f.id = r.staff_id AND f.gone_at IS NULL WHERE r.account_id = ? AND r.status = 'active'"
+
 func exceptedOf(tx *gorm.DB, segments, ids []int64) (map[int64]bool, error) {
 	out := map[int64]bool{}
 	if len(segments) == 0 || len(ids) == 0 {

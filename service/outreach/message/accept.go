@@ -76,6 +76,16 @@ func (s *Service) Usable(ctx context.Context, versionID int64, channel string, k
 	return nil
 }
 
+// Personal tells whether a version may read differently to each recipient, so that a channel can't say it to many at once. It fails with
+// ErrNotFound.
+func (s *Service) Personal(ctx context.Context, versionID int64) (bool, error) {
+	v, err := versionByID(s.DB.WithContext(ctx), versionID)
+	if err != nil {
+		return false, err
+	}
+	return v.Personal, nil
+}
+
 // Triable tells whether a member of staff can look at a version in the company's app, which takes a text or a card. It fails with
 // ErrNotFound or ErrCantCarry.
 func (s *Service) Triable(ctx context.Context, versionID int64) error {
