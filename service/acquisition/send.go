@@ -218,7 +218,7 @@ func (w *welcoming) again(err error, doubt bool) error {
 
 // finish ends the welcome, and on a miss asks the staff member to say hello.
 func (w *welcoming) finish(outcome string, err error) error {
-	return w.s.finishWelcome(w.db, w.due, outcome, map[string]any{
+	return w.s.finishWelcome(w.db.Statement.Context, w.due, outcome, map[string]any{
 		"last_fence": w.lease.Fence, "errcode": wecom.CodeOf(err), "reason": message.CutChars(reason(err, w.note), 255), "welcome_id": w.due.WelcomeID,
 	})
 }

@@ -70,6 +70,7 @@ type Service struct {
 	tags    Tags
 	remarks Remarks
 	metrics *metrics
+	ending  *model.GroupCommit[ending, struct{}] // of welcomes
 }
 
 // The kinds of work done here. Names are data.
@@ -86,7 +87,10 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register metrics of acquisition: %w", err)
 	}
-	s := &Service{d.DB, d.Queue, d.Now, d.Zone, d.Corp, d.Staff, d.Tags, d.Remarks, m}
+	s := &Service{
+		db: d.DB, queue: d.Queue, now: d.Now, zone: d.Zone, corp: d.Corp, staff: d.Staff, tags: d.Tags, remarks: d.Remarks, metrics: m,
+	}
+	s.ending = model.NewGroupCommit(d.DB, 100, 2, s.endWelcomes)
 	work.Handle(d.Queue, workPush, work.Policy{}, s.push)
 	work.Handle(d.Queue, workDelete, work.Policy{}, s.remove)
 	work.Handle(d.Queue, workWelcome, welcomePolicy, s.sendWelcome)
