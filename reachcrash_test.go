@@ -44,6 +44,7 @@ func TestF01_CampaignsOutliveKills(t *testing.T) {
 	for _, c := range list[console.Customer](h.console, "/customers?limit=200&status=active") {
 		all[h.externalOf(c.ID)] = true
 	}
+	db := h.db()
 	kf := slices.Sorted(maps.Keys(h.kf()))[0]
 
 	said, campaigns := map[string]string{}, map[string]string{} // channel by text; text by campaign
@@ -57,7 +58,7 @@ func TestF01_CampaignsOutliveKills(t *testing.T) {
 			}
 			h.waitCallbacks(10 * time.Second)
 			eventually(t, 10*time.Second, "windows are open", func() bool {
-				return modeltest.Count[model.KfWindow](t, h.db(), "last_at >= ?", began) == int64(len(all))
+				return modeltest.Count[model.KfWindow](t, db, "last_at >= ?", began) == int64(len(all))
 			})
 		}
 		text := fmt.Sprintf("第%d次活动", round+1)
@@ -82,7 +83,6 @@ func TestF01_CampaignsOutliveKills(t *testing.T) {
 	for _, s := range servers {
 		s.kill()
 	}
-	db := h.db()
 	left := modeltest.Count[model.DeliveryClaim](t, db)
 	leasesEnd(t, db)
 	h.spawnAt(addresses[0])

@@ -46,7 +46,7 @@ func Outreach(ctx context.Context, o OutreachOptions, out io.Writer) error {
 		return err
 	}
 	b := &outreachBench{OutreachOptions: o, db: db, out: out}
-	for _, part := range []func(context.Context) error{b.audience, b.raw, b.ledger, b.peer, b.sender, b.pickUp, b.rate} {
+	for _, part := range []func(context.Context) error{b.audience, b.raw, b.ledger, b.peer, b.sender, b.pickUp, b.rate, b.campaign} {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (s *Service) claim(ctx context.Context, lane *model.DeliveryLane, ch Descri
 		if err := lockLane(tx, lane.ID); err != nil {
 			return err
 		}
-		due, err := dueInLane(tx, lane.ID, now, from, n)
+		due, err := dueInLane(tx, lane, now, from, n)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -64,7 +64,7 @@ func (s *Service) claim(ctx context.Context, lane *model.DeliveryLane, ch Descri
 			return err
 		}
 		c.grip = grip{row.ID, row.Token, row.Fence}
-		rows, err := takeDue(tx, lane.ID, row.ID, due, ids, now)
+		rows, err := takeDue(tx, lane, row.ID, due, ids, now)
 		if err != nil {
 			return err
 		}

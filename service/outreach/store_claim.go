@@ -21,15 +21,36 @@ func lockLane(tx *gorm.DB, laneID int64) error {
 	return model.ForUpdate(tx).Model(&model.DeliveryLane{}).Select("id").Where("id = ?", laneID).Take(&id).Error
 }
 
-// dueInLane lists what is due in a lane, from a spot on.
-func dueInLane(tx *gorm.DB, laneID int64, now time.Time, from spot, n int) (rows []model.Delivery, err error) {
-	query, args := "SELECT "+claimed+" FROM delivery WHERE shelf = ? AND lane_id = ? AND due_at <= ?", []any{shelfPlanned, laneID, now}
-	if from.id != 0 {
-		query += " AND due_at >= ? AND (due_at > ? OR id > ?)"
-		args = append(args, from.dueAt, from.dueAt, from.id)
+// dueInLane lists what is due in a lane, from a spot on. Behind the spot there are two spans, each of which an index names by its ends:
+// asked for in one condition, databases pass everything that was claimed of the spot's own moment again, every time.
+func dueInLane(tx *gorm.DB, lane *model.DeliveryLane, now time.Time, from spot, n int) (rows []model.Delivery, err error) {
+	const query = "SELECT " + claimed + " FROM delivery WHERE shelf = ? AND lane_id = ? AND "
+	if from.id == 0 {
+		return scanClaimed(tx, lane, nil, query+"due_at <= ? ORDER BY due_at, id LIMIT ?", shelfPlanned, lane.ID, now, n)
 	}
-	err = tx.Raw(query+" ORDER BY due_at, id LIMIT ?", append(args, n)...).Scan(&rows).Error
-	return rows, err
+	rows, err = scanClaimed(tx, lane, make([]model.Delivery, 0, n), query+"due_at = ? AND id > ? ORDER BY id LIMIT ?", shelfPlanned, lane.ID, from.dueAt, from.id, n)
+	if err != nil || len(rows) == n {
+		return rows, err
+	}
+	return scanClaimed(tx, lane, rows, query+"due_at > ? AND due_at <= ? ORDER BY due_at, id LIMIT ?", shelfPlanned, lane.ID, from.dueAt, now, n-len(rows))
+}
+
+// scanClaimed reads deliveries of a lane behind those there are. Written out by hand: millions are read, and a general reader takes as long
+// as the database.
+func scanClaimed(tx *gorm.DB, lane *model.DeliveryLane, list []model.Delivery, query string, args ...any) ([]model.Delivery, error) {
+	rows, err := tx.Raw(query, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		d := model.Delivery{Source: lane.Source, SourceID: lane.SourceID, Step: lane.Step, LaneID: lane.ID, State: int8(Planned)}
+		if err := rows.Scan(&d.ID, &d.CustomerID, &d.GroupID, &d.Occurrence, &d.MessageID, &d.Vars, &d.DueAt, &d.ExpiresAt, &d.Attempts, &d.PlatformID); err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, rows.Err()
 }
 
 // parts splits sorted ids for statements; those without gaps need not be.
@@ -49,18 +70,18 @@ func within(ids []int64) (cond string, args []any) {
 	return "id IN ?", []any{ids}
 }
 
-// claimed is what is read of deliveries to be sent.
-const claimed = "id, source, source_id, step, customer_id, group_id, occurrence, lane_id, message_id, vars, due_at, expires_at, attempts, platform_id"
+// claimed is what is read of deliveries to be sent; the rest is the lane's.
+const claimed = "id, customer_id, group_id, occurrence, message_id, vars, due_at, expires_at, attempts, platform_id"
 
 // takeDue claims due deliveries and tells which they were, by id. ids are those of due, sorted. They are read back only where not every one
 // could be taken: else what was read just before, with the lane locked, is what they are.
-func takeDue(tx *gorm.DB, laneID, claimID int64, due []model.Delivery, ids []int64, now time.Time) (rows []model.Delivery, err error) {
+func takeDue(tx *gorm.DB, lane *model.DeliveryLane, claimID int64, due []model.Delivery, ids []int64, now time.Time) (rows []model.Delivery, err error) {
 	all := true
 	for part := range parts(ids, idsAtOnce) {
 		cond, args := within(part)
 		res := tx.Exec("UPDATE delivery SET state = ?, shelf = ?, claim_id = ?, attempts = attempts + 1, updated_at = ? WHERE "+cond+
 			" AND lane_id = ? AND state = ? AND due_at <= ?",
-			slices.Concat([]any{Claimed, shelfGoing, claimID, now}, args, []any{laneID, Planned, now})...)
+			slices.Concat([]any{Claimed, shelfGoing, claimID, now}, args, []any{lane.ID, Planned, now})...)
 		if res.Error != nil {
 			return nil, res.Error
 		}
@@ -76,12 +97,13 @@ func takeDue(tx *gorm.DB, laneID, claimID int64, due []model.Delivery, ids []int
 	}
 	for part := range slices.Chunk(ids, idsAtOnce) {
 		cond, args := within(part)
-		var some []model.Delivery
-		err = tx.Raw("SELECT "+claimed+" FROM delivery WHERE "+cond+" AND claim_id = ? AND state = ? ORDER BY id", append(args, claimID, Claimed)...).Scan(&some).Error
+		rows, err = scanClaimed(tx, lane, rows, "SELECT "+claimed+" FROM delivery WHERE "+cond+" AND claim_id = ? AND state = ? ORDER BY id", append(args, claimID, Claimed)...)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, some...)
+	}
+	for i := range rows {
+		rows[i].ClaimID, rows[i].State = claimID, int8(Claimed)
 	}
 	return rows, nil
 }
