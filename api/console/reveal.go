@@ -32,6 +32,7 @@ type ListRevealsInput struct {
 // ListReveals lists who was shown what of whom, when and why, the newest first.
 func (h *Handlers) ListReveals(ctx context.Context, in *ListRevealsInput) (*Page[KeptReveal], error) {
 	r := h.reader()
+	r.moments(map[string]time.Time{"from": in.From, "to": in.To})
 	f := profile.RevealFilter{
 		StaffID: r.optional(model.KindStaff, in.StaffID), CustomerID: r.optional(model.KindCustomer, in.CustomerID), From: in.From, To: in.To,
 		Before: r.after(listReveal, in.Cursor), Limit: in.Limit,
