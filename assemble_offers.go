@@ -21,6 +21,7 @@ func (p *parts) offers() {
 		IDs: p.ids, Key: p.keys.Key(keyring.CouponCodes), Logger: p.log,
 	})
 	p.customers.Owns(p.coupons.Mover())
+	p.customers.Owns(coupon.GiftMover{})
 	p.keys.Seals(keyring.CouponRuns, coupon.Seals()...)
 	p.loyalty = loyalty.New(loyalty.Deps{
 		DB: p.db, Events: p.events, Now: p.now, Zone: p.zone, Customers: p.customers, Coupons: giver{p.coupons}, Logger: p.log,

@@ -51,6 +51,8 @@ func offers(t testing.TB) []any {
 	rows := []any{
 		held(couponID, 1, coupon.Usable), held(heldCouponID, 2, coupon.InReview), held(spareCouponID, 3, coupon.Usable), entry(couponID, coupon.Usable), entry(heldCouponID, coupon.InReview),
 		run(codesRunID), run(second), &model.CouponGiver{BatchID: couponBatchID, StaffID: salesID, Day: "2026-11-22", Given: 2},
+		&model.CouponGift{CouponID: couponID, BatchID: couponBatchID, CustomerID: ownCustomer, TakerID: careCustomer, State: "taken", CodeHash: []byte("a"), ExpiresAt: noon, EndedAt: &noonRow, CreatedAt: noon},
+		&model.CouponGift{CouponID: couponID, BatchID: couponBatchID, CustomerID: careCustomer, TakerID: ownCustomer, State: "taken", CodeHash: []byte("b"), ExpiresAt: noon, EndedAt: &noonRow, CreatedAt: noon},
 		&model.CouponBalance{ID: balanceID, StartedAt: noon, EndedAt: &noonRow, Batches: 3, Wrong: 1, Findings: findings},
 		&model.CouponBalance{ID: second, StartedAt: noon, EndedAt: &noonRow, Findings: "[]"},
 	}
@@ -115,6 +117,7 @@ func init() {
 		"POST /api/sidebar/passes/verify": {body: with(map[string]any{"pass": "notapass", "shop": "一店", "amount_fen": 5000}), want: 409},
 		"POST /api/sidebar/passes/redeem": {body: with(map[string]any{"pass": "notapass", "shop": "一店", "amount_fen": 5000}), want: 409},
 		"GET /coupon-entries":             {},
+		"GET /coupon-gifts":               {},
 		"GET /coupon-givers":              {query: "from=2026-11-01T00:00:00Z"},
 		"GET /coupon-balances":            {},
 		"POST /coupon-balances":           {},
@@ -274,3 +277,57 @@ func TestStaffRedeemInTheShop(t *testing.T) {
 	}
 	problemOf(t, "once more", b.call("POST", "/passes/redeem", sale), 409, "coupon.refused")
 }
+
+// TestCustomersGiveCouponsAway: one gives a coupon by a code, another takes it, and neither sees more of the other.
+func TestCustomersGiveCouponsAway(t *testing.T) {
+	m := newMini(t)
+	giver, id := m.shopper("c1")
+	taker := m.customer("c2")
+	problemOf(t, "somebody else's", m.call("POST", "/coupons/"+id+"/gifts", taker, map[string]any{}), 404, "coupon.not_found")
+	type gift struct {
+		ID, State, Code string
+		Coupon          struct{ Name string }
+	}
+	rec := m.call("POST", "/coupons/"+id+"/gifts", giver, map[string]any{"minutes": 60})
+	g := decode[gift](t, rec.Body.Bytes())
+	if rec.Code != 200 || g.State != "open" || g.Code == "" || g.Coupon.Name != "十元券" {
+		t.Fatalf("give: %d %s", rec.Code, rec.Body)
+	}
+	code := map[string]any{"code": g.Code}
+	look := func(token string) bool {
+		rec := m.call("POST", "/coupon-gifts/look", token, code)
+		if rec.Code != 200 {
+			t.Errorf("look: %d %s", rec.Code, rec.Body)
+		}
+		return decode[struct{ Own bool }](t, rec.Body.Bytes()).Own
+	}
+	if !look(giver) || look(taker) {
+		t.Error("whose it is")
+	}
+	problemOf(t, "one's own", m.call("POST", "/coupon-gifts/take", giver, code), 409, "coupon.gift_own")
+	problemOf(t, "withdrawn by another", m.call("POST", "/coupon-gifts/"+g.ID+"/withdraw", taker, nil), 404, "coupon.no_gift")
+	if rec = m.call("POST", "/coupon-gifts/take", taker, code); rec.Code != 200 || decode[gift](t, rec.Body.Bytes()).ID != id {
+		t.Fatalf("take: %d %s", rec.Code, rec.Body)
+	}
+	problemOf(t, "the giver's no more", m.call("GET", "/coupons/"+id, giver, nil), 404, "coupon.not_found")
+	if rec = m.call("GET", "/coupons/"+id+"/pass", taker, nil); rec.Code != 200 {
+		t.Errorf("shown by the taker: %d %s", rec.Code, rec.Body)
+	}
+	list := decode[struct{ Items []gift }](t, m.call("GET", "/coupon-gifts", giver, nil).Body.Bytes()).Items
+	if len(list) != 1 || list[0].State != "taken" || list[0].Code != "" {
+		t.Errorf("gifts %+v", list)
+	}
+	// Taken back, it is one's own again.
+	rec = m.call("POST", "/coupons/"+id+"/gifts", taker, map[string]any{})
+	again := decode[gift](t, rec.Body.Bytes())
+	if rec = m.call("POST", "/coupon-gifts/"+again.ID+"/withdraw", taker, nil); rec.Code != 200 {
+		t.Errorf("withdraw: %d %s", rec.Code, rec.Body)
+	}
+	problemOf(t, "what was taken back", m.call("POST", "/coupon-gifts/take", giver, map[string]any{"code": again.Code}), 409, "coupon.gift_over")
+	seen := m.do(request{method: "GET", path: "/api/console/coupon-gifts?coupon_id=" + id, token: m.tokens["operator"]}).Body.String()
+	if strings.Count(seen, "giver_id") != 2 || strings.Contains(seen, normal(again.Code)) || strings.Contains(seen, again.Code) {
+		t.Errorf("the console sees %s", seen)
+	}
+}
+
+func normal(code string) string { return strings.ReplaceAll(code, "-", "") }

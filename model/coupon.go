@@ -145,6 +145,21 @@ type CouponUsePart struct {
 	Split       string // JSON: line by line
 }
 
+// CouponGift 转赠 is one coupon that a customer gives away: it waits for whoever comes with the code.
+type CouponGift struct {
+	ID            int64
+	CouponID      int64
+	CouponVersion int // that began the wait: the code follows from both
+	BatchID       int64
+	CustomerID    int64  // who gives
+	TakerID       int64  // who took it; 0: nobody
+	State         string // open, taken, withdrawn, lapsed
+	CodeHash      []byte
+	ExpiresAt     time.Time
+	EndedAt       *time.Time // nil: it is open
+	CreatedAt     time.Time
+}
+
 // CouponRequest remembers what was answered under a caller's key.
 type CouponRequest struct {
 	RequestKey []byte `gorm:"primaryKey"`

@@ -30,7 +30,7 @@ func Rows() []any {
 		&APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&DataKey{}, &KeyRotation{}, &APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
-		&CouponBatch{}, &CouponCount{}, &CouponBudget{}, &Coupon{}, &CouponEntry{}, &CouponUse{}, &CouponUsePart{}, &CouponRequest{}, &CouponCode{},
+		&CouponBatch{}, &CouponGift{}, &CouponCount{}, &CouponBudget{}, &Coupon{}, &CouponEntry{}, &CouponUse{}, &CouponUsePart{}, &CouponRequest{}, &CouponCode{},
 		&CouponRun{}, &CouponRunPart{}, &CouponGiver{}, &CouponOrigin{}, &CouponGuess{}, &CouponBalance{},
 		&Work{}, &CronJob{}, &CronTick{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 	}

@@ -15,7 +15,7 @@ type Coupon struct {
 	BatchID       string    `json:"batch_id"`
 	BatchName     string    `json:"batch_name"`
 	CustomerID    string    `json:"customer_id"`
-	State         string    `json:"state" doc:"review, usable, reserved, used, expired, void"`
+	State         string    `json:"state" doc:"review, usable, reserved, used, expired, void, gifted (on its way to somebody)"`
 	BalanceFen    int64     `json:"balance_fen,omitempty" doc:"of stored value: what is left"`
 	ValidFrom     time.Time `json:"valid_from"`
 	ValidUntil    time.Time `json:"valid_until"`
@@ -50,7 +50,7 @@ type ListCouponsInput struct {
 	PageQuery
 	BatchID    string `query:"batch_id" maxLength:"26"`
 	CustomerID string `query:"customer_id" maxLength:"26"`
-	State      string `query:"state" enum:"review,usable,reserved,used,expired,void" doc:"review: those that wait for a person"`
+	State      string `query:"state" enum:"review,usable,reserved,used,expired,void,gifted" doc:"review: those that wait for a person"`
 }
 
 // ListCoupons lists coupons, the newest first.
@@ -98,7 +98,7 @@ type CouponEntry struct {
 	CouponID   string    `json:"coupon_id"`
 	CustomerID string    `json:"customer_id"`
 	Version    int       `json:"version" doc:"of the coupon after it"`
-	Act        string    `json:"act" doc:"issue, reserve, release, redeem, roll_back, extend, void, transfer, expire, review"`
+	Act        string    `json:"act" doc:"issue, reserve, release, redeem, roll_back, extend, void, transfer, expire, review, gift, gift_back"`
 	State      string    `json:"state" doc:"of the coupon after it"`
 	Count      int       `json:"count" doc:"uses added to the budget"`
 	Fen        int64     `json:"fen" doc:"money added to the budget"`

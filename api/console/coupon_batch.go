@@ -77,6 +77,7 @@ type CouponRules struct {
 	MinimumLeft   bool          `json:"minimum_left,omitempty" doc:"asked of what earlier coupons have left, not of the prices"`
 	Category      string        `json:"category,omitempty" maxLength:"32" doc:"for stacking"`
 	With          []string      `json:"with,omitempty" maxItems:"50" doc:"categories it goes together with, if they say so too; none: it stands alone"`
+	MaxHops       int           `json:"max_hops,omitempty" doc:"of a transferable batch: how often a coupon may change hands; 0: any number"`
 	Order         int           `json:"order,omitempty" doc:"of counting; the lower, the earlier"`
 	PerOrder      int           `json:"per_order,omitempty" doc:"of the batch on one order; 0: 1"`
 	StaffIDs      []string      `json:"staff_ids,omitempty" maxItems:"500" doc:"who may give it; none: all who may give coupons"`
@@ -101,7 +102,7 @@ type CouponBatchSettings struct {
 	ValidDays      int             `json:"valid_days,omitempty" doc:"after receipt; with valid_until the earlier counts"`
 	SegmentID      string          `json:"segment_id,omitempty" maxLength:"26" doc:"who may have one; absent: everybody"`
 	Claimable      bool            `json:"claimable,omitempty" doc:"customers take it in the coupon centre"`
-	Transferable   bool            `json:"transferable,omitempty"`
+	Transferable   bool            `json:"transferable,omitempty" doc:"customers may give theirs away"`
 	BudgetCount    int64           `json:"budget_count,omitempty" doc:"uses in all; 0: any number"`
 	BudgetFen      int64           `json:"budget_fen,omitempty"`
 	BudgetDayCount int64           `json:"budget_day_count,omitempty" doc:"uses on one day"`
@@ -154,7 +155,7 @@ func (h *Handlers) couponRules(r *coupon.Rules) CouponRules {
 	out := CouponRules{
 		Weekdays: r.Weekdays, Shops: r.Shops, ProductIDs: h.publicIDs(model.KindProduct, r.Products), CategoryIDs: h.publicIDs(model.KindProductCategory, r.Categories),
 		NotProductIDs: h.publicIDs(model.KindProduct, r.NotProducts), FirstOrder: r.FirstOrder, MinimumFen: int64(r.MinimumFen), MinimumLeft: r.MinimumLeft,
-		Category: r.Category, With: r.With, Order: r.Order, PerOrder: r.PerOrder, StaffIDs: h.publicIDs(model.KindStaff, r.Staff), StaffDaily: r.StaffDaily,
+		Category: r.Category, With: r.With, MaxHops: r.Hops, Order: r.Order, PerOrder: r.PerOrder, StaffIDs: h.publicIDs(model.KindStaff, r.Staff), StaffDaily: r.StaffDaily,
 	}
 	for _, t := range r.Hours {
 		out.Hours = append(out.Hours, CouponHours(t))
@@ -179,7 +180,7 @@ func (r *reader) couponBatch(s *CouponBatchSettings) coupon.BatchInput {
 	in.Rules = coupon.Rules{
 		Weekdays: s.Rules.Weekdays, Shops: s.Rules.Shops, Products: r.all(model.KindProduct, s.Rules.ProductIDs), Categories: r.all(model.KindProductCategory, s.Rules.CategoryIDs),
 		NotProducts: r.all(model.KindProduct, s.Rules.NotProductIDs), FirstOrder: s.Rules.FirstOrder, MinimumFen: model.Fen(s.Rules.MinimumFen),
-		MinimumLeft: s.Rules.MinimumLeft, Category: s.Rules.Category, With: s.Rules.With, Order: s.Rules.Order, PerOrder: s.Rules.PerOrder,
+		MinimumLeft: s.Rules.MinimumLeft, Category: s.Rules.Category, With: s.Rules.With, Hops: s.Rules.MaxHops, Order: s.Rules.Order, PerOrder: s.Rules.PerOrder,
 		Staff: r.all(model.KindStaff, s.Rules.StaffIDs), StaffDaily: s.Rules.StaffDaily,
 	}
 	for _, t := range s.Rules.Hours {

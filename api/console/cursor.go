@@ -82,6 +82,7 @@ const (
 	listCouponBatch    = "coupon_batch"
 	listCoupon         = "coupon"
 	listCouponEntry    = "coupon_entry"
+	listCouponGift     = "coupon_gift"
 	listCouponRun      = "coupon_run"
 	listCouponBalance  = "coupon_balance"
 )

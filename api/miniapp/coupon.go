@@ -61,7 +61,7 @@ type Coupon struct {
 	Kind       string          `json:"kind"`
 	Terms      json.RawMessage `json:"terms"`
 	MinimumFen int64           `json:"minimum_fen,omitempty"`
-	State      string          `json:"state" doc:"review, usable, reserved, used, expired, void"`
+	State      string          `json:"state" doc:"review, usable, reserved, used, expired, void, gifted（转赠中 · on its way to somebody）"`
 	BalanceFen int64           `json:"balance_fen,omitempty" doc:"of stored value: what is left"`
 	ValidFrom  time.Time       `json:"valid_from"`
 	ValidUntil time.Time       `json:"valid_until"`
@@ -155,14 +155,14 @@ type Coupons struct {
 
 // ListCouponsInput says which of one's own.
 type ListCouponsInput struct {
-	State  string `query:"state" enum:"usable,used,expired" default:"usable" doc:"usable：含审核中和占用中 · with those in review and reserved; expired：含作废 · with void ones"`
+	State  string `query:"state" enum:"usable,used,expired" default:"usable" doc:"usable：含审核中、占用中和转赠中 · with those in review, reserved and on their way to somebody; expired：含作废 · with void ones"`
 	Cursor string `query:"cursor" maxLength:"26"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 // tabs are the states behind each tab of one's own coupons.
 var tabs = map[string][]string{
-	"usable": {coupon.Usable, coupon.Reserved, coupon.InReview}, "used": {coupon.Used}, "expired": {coupon.Expired, coupon.Void},
+	"usable": {coupon.Usable, coupon.Reserved, coupon.InReview, coupon.Gifted}, "used": {coupon.Used}, "expired": {coupon.Expired, coupon.Void},
 }
 
 // ListCoupons lists one's own coupons, the newest first.

@@ -40,7 +40,7 @@ func (h *Handlers) ListGivableCoupons(ctx context.Context, _ *struct{}) (*consol
 // CustomerCouponsInput selects coupons of a customer.
 type CustomerCouponsInput struct {
 	console.IDPath
-	State string `query:"state" enum:"review,usable,reserved,used,expired,void"`
+	State string `query:"state" enum:"review,usable,reserved,used,expired,void,gifted"`
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 

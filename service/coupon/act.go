@@ -72,7 +72,7 @@ func (s *Service) Void(ctx context.Context, in Act) (*model.Coupon, error) {
 }
 
 func (s *Service) void(tx *gorm.DB, c *model.Coupon, now time.Time) (event.Fact, error) {
-	if c.State != Usable && c.State != InReview {
+	if c.State != Usable && c.State != InReview && c.State != Gifted {
 		return nil, ErrMove
 	}
 	was := c.State

@@ -41,6 +41,7 @@ const (
 	Used     = "used"
 	Expired  = "expired"
 	Void     = "void"
+	Gifted   = "gifted" // on its way to somebody else: see Give
 )
 
 // The acts of the ledger. Names are data.
@@ -55,6 +56,8 @@ const (
 	actVoid     = "void"
 	actTransfer = "transfer"
 	actExpire   = "expire"
+	actGift     = "gift"      // it waits for whoever takes it; transfer when somebody has
+	actGiftBack = "gift_back" // nobody has
 )
 
 // The ways in which coupons come about. Names are data.

@@ -15,10 +15,10 @@ import (
 // duePage is how many one transaction deals with.
 const duePage = 200
 
-// Tick does what time alone brings about: reservations run out, coupons expire, reminders are due. It may run
+// Tick does what time alone brings about: reservations and gifts run out, coupons expire, reminders are due. It may run
 // at any moment, twice, and on several replicas.
 func (s *Service) Tick(ctx context.Context) error {
-	return errors.Join(s.releaseDue(ctx), s.expireDue(ctx), s.remindDue(ctx))
+	return errors.Join(s.releaseDue(ctx), s.lapseDue(ctx), s.expireDue(ctx), s.remindDue(ctx))
 }
 
 // releaseDue gives up reservations whose time is over.

@@ -45,6 +45,13 @@ var (
 	ErrRefund  = fault.New(fault.Invalid, "coupon.refund", "退回的内容有误", "something in what is to be taken back is wrong")
 	ErrMove    = fault.New(fault.Conflict, "coupon.state", "券当前状态不能这样操作", "the state of the coupon does not allow this")
 	ErrFixedTo = fault.New(fault.Conflict, "coupon.not_transferable", "该券不可转赠", "this coupon can't be given away")
+	ErrHops    = fault.New(fault.Conflict, "coupon.hops", "该券已达到转赠次数上限", "this coupon has changed hands as often as it may")
 	ErrRun     = fault.New(fault.Invalid, "coupon.bad_run", "批量任务的内容有误", "this bulk work can't be done")
 	ErrEnded   = fault.New(fault.Conflict, "coupon.run_ended", "批量任务已经结束", "the bulk work has ended")
+
+	ErrNoGift    = fault.New(fault.NotFound, "coupon.no_gift", "没有这份赠礼", "no such gift")
+	ErrGift      = fault.New(fault.Invalid, "coupon.bad_gift", "赠送的内容有误", "this can't be given so")
+	ErrGiftTaken = fault.New(fault.Conflict, "coupon.gift_taken", "礼物已被领取", "somebody has taken this gift")
+	ErrGiftOver  = fault.New(fault.Conflict, "coupon.gift_over", "礼物已失效", "this gift was taken back, or its time is over")
+	ErrOwnGift   = fault.New(fault.Conflict, "coupon.gift_own", "不能领取自己送出的券", "you can't take what you give away yourself")
 )

@@ -232,6 +232,11 @@ func (g *issuing) ask() (err error) {
 		if b.taken, err = takenBy(g.tx, id, customers, g.began); err != nil {
 			return err
 		}
+		if b.Transferable {
+			if err = g.received(b, customers); err != nil {
+				return err
+			}
+		}
 		if b.given, err = g.allowances(b, list); err != nil {
 			return err
 		}

@@ -88,6 +88,9 @@ func (s *Service) Offers(ctx context.Context, customerID int64) ([]Offer, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := addReceived(db, customerID, began, had); err != nil {
+		return nil, err
+	}
 	in, err := segmentsOf(db, customerID)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ const (
 	wrongVersion = "version"
 	wrongState   = "state"
 	wrongBalance = "balance"
+	wrongGift    = "gift" // coupons on their way, and gifts that are open
 )
 
 // maxFindings is how many findings a reconciliation keeps; all are counted.
@@ -67,6 +68,9 @@ func (s *Service) ReconcileNow(ctx context.Context) (*model.CouponBalance, error
 				return nil, err
 			}
 			if err := note(wrongBudgets(db, id)); err != nil {
+				return nil, err
+			}
+			if err := note(wrongGifts(db, id)); err != nil {
 				return nil, err
 			}
 		}

@@ -32,6 +32,9 @@ type Rules struct {
 	Order    int      `json:"order,omitempty"`     // of counting; the lower, the earlier
 	PerOrder int      `json:"per_order,omitempty"` // of the batch on one order; 0: 1
 
+	// Hops is how often a coupon of a batch that allows it may change hands; 0: any number.
+	Hops int `json:"hops,omitempty"`
+
 	Staff      []int64 `json:"staff,omitempty"`       // who may give it; none: all who may give coupons
 	StaffDaily int64   `json:"staff_daily,omitempty"` // how many each may give a day; 0: staff give none
 }
@@ -83,6 +86,8 @@ func (r *Rules) wrong() (field, why string) {
 		return "rules.per_order", fmt.Sprintf("0–%d", maxStack)
 	case r.StaffDaily < 0 || r.StaffDaily > 10_000:
 		return "rules.staff_daily", "0–10000"
+	case r.Hops < 0 || r.Hops > 100:
+		return "rules.max_hops", "0–100"
 	case r.Order < 0 || r.Order > 1000:
 		return "rules.order", "0–1000"
 	}

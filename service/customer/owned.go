@@ -43,6 +43,7 @@ var owned = []Mover{
 	table[model.IDConversion]{name: "id_conversion"},
 	table[model.Coupon]{name: "coupon"},
 	table[model.CouponUse]{name: "coupon_use"},
+	table[model.CouponGift]{name: "coupon_gift"}, // the giver; who took it is coupon_gift_taken
 	table[model.PointsEntry]{name: "points_entry"},
 	table[model.PointsLot]{name: "points_lot"},
 	table[model.CheckIn]{name: "check_in", same: func(r *model.CheckIn) string { return number(int64(r.Day)) }},

@@ -16,6 +16,8 @@ const (
 	KindCouponExtended   = "coupon.extended"
 	KindCouponGiven      = "coupon.given"
 	KindCouponReceived   = "coupon.received"
+	KindGiftOpened       = "coupon.gift_opened"
+	KindGiftReturned     = "coupon.gift_returned"
 )
 
 // SourceCoupon says that a fact comes from a coupon.
@@ -123,3 +125,21 @@ type CouponReceived struct {
 
 // About implements Fact.
 func (f CouponReceived) About() About { return f.about(KindCouponReceived) }
+
+// CouponGiftOpened 转赠中: the customer's coupon waits for whoever takes it, and can't be used meanwhile.
+type CouponGiftOpened struct {
+	CouponFact
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// About implements Fact.
+func (f CouponGiftOpened) About() About { return f.about(KindGiftOpened) }
+
+// CouponGiftReturned 转赠退回: nobody has taken the customer's coupon, and it may be used again.
+type CouponGiftReturned struct {
+	CouponFact
+	Why string `json:"why"` // withdrawn, lapsed
+}
+
+// About implements Fact.
+func (f CouponGiftReturned) About() About { return f.about(KindGiftReturned) }

@@ -232,6 +232,9 @@ var builtIn = []Kind{
 	{Name: KindCouponExtended, Zh: "券延期", En: "A coupon is good for longer", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponGiven, Zh: "券转出", En: "Gave a coupon away", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
 	{Name: KindCouponReceived, Zh: "券转入", En: "Received somebody's coupon", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindGiftOpened, Zh: "转赠券", En: "Offered a coupon to somebody", Class: ClassTrade, Item: "batch_id", Properties: couponProperties},
+	{Name: KindGiftReturned, Zh: "转赠退回", En: "A coupon that nobody took came back", Class: ClassTrade, Item: "batch_id", Properties: append(slices.Clone(couponProperties),
+		Property{Name: "why", Zh: "原因", En: "Why", Type: Text})},
 }
 
 func required(p Property) Property {

@@ -94,7 +94,7 @@ var (
 	aboutGroup    = []string{event.KindGroupJoined, event.KindGroupLeft}
 	aboutOrder    = []string{event.KindOrderPlaced, event.KindOrderPaid, event.KindOrderCompleted, event.KindOrderCancelled, event.KindOrderRefunded}
 	aboutCoupon   = []string{event.KindCouponIssued, event.KindCouponRedeemed, event.KindCouponRolledBack, event.KindCouponExpired, event.KindCouponVoided,
-		event.KindCouponExtended, event.KindCouponGiven, event.KindCouponReceived}
+		event.KindCouponExtended, event.KindCouponGiven, event.KindCouponReceived, event.KindGiftOpened, event.KindGiftReturned}
 	aboutPoints  = []string{event.KindPointsChanged}
 	aboutTier    = []string{event.KindTierChanged}
 	aboutStage   = []string{"customer.stage_changed"}                        // scores are computed at night, and segments after them
@@ -131,7 +131,7 @@ var ofCoupon = []Property{
 		{"draw", "抽奖", "draw"}, {"points", "积分兑换", "points"}, {"referral", "推荐", "referral"}, {"console", "控制台", "console"},
 	}},
 	{Name: "state", Zh: "状态", En: "state", Type: Choices, column: "CASE coupon.state WHEN 'reserved' THEN 'usable' ELSE coupon.state END", Choices: []Choice{
-		{"usable", "可用", "usable"}, {"used", "已使用", "used"}, {"expired", "已过期", "expired"}, {"void", "已作废", "void"},
+		{"usable", "可用", "usable"}, {"used", "已使用", "used"}, {"expired", "已过期", "expired"}, {"void", "已作废", "void"}, {"gifted", "转赠中", "on its way to somebody"},
 	}},
 }
 

@@ -67,6 +67,7 @@ var kinds = []Kind{
 	{event.KindCouponExtended, "券延期", "a coupon is good for longer"},
 	{event.KindCouponGiven, "券转出", "a customer's coupon is another one's now"},
 	{event.KindCouponReceived, "券转入", "a customer has somebody else's coupon now"},
+	{event.KindGiftReturned, "转赠退回", "a coupon that nobody took is its giver's again"},
 	{event.KindPointsChanged, "积分变动", "a customer's points changed"},
 	{event.KindTierChanged, "会员等级变化", "a customer's tier changed"},
 	{event.KindJourneyCalled, "旅程通知", "a step of a journey tells of a customer"},
