@@ -100,12 +100,15 @@ func benchCouponCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "attempts", Value: 50_000}, &cli.IntFlag{Name: "stock", Value: 10_000}, &cli.IntFlag{Name: "callers", Value: 64},
 			&cli.IntFlag{Name: "uses", Value: 5_000, Usage: "redemptions"}, &cli.IntFlag{Name: "codes", Value: 1_000_000},
+			&cli.IntFlag{Name: "rate", Value: 150, Usage: "validations a second, and as many redemptions, that come at their own times"},
+			&cli.DurationFlag{Name: "duration", Value: 8 * time.Second, Usage: "of those"},
+			&cli.StringSliceFlag{Name: "only", Usage: "`PARTS` to measure: raw, bare-lock, row-lock, rush, refusals, validate, redeem, distinct, latency, codes, reconcile"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			return onScratch(ctx, func(d *bench.Database) error {
 				return bench.Coupon(ctx, bench.CouponOptions{
 					DSN: d.DSN, ServerPID: d.ServerPID, Attempts: c.Int("attempts"), Stock: c.Int("stock"), Callers: c.Int("callers"), Uses: c.Int("uses"),
-					Codes: c.Int("codes"),
+					Codes: c.Int("codes"), Rate: c.Int("rate"), Duration: c.Duration("duration"), Only: c.StringSlice("only"),
 				}, os.Stdout)
 			})
 		},

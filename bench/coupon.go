@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,21 +24,36 @@ import (
 
 // CouponOptions says what [Coupon] measures; zero values mean what is said at each.
 type CouponOptions struct {
-	DSN       string // of an empty database, which is migrated
-	Attempts  int    // customers who ask for a coupon of a hot batch: 0: 50,000
-	Stock     int    // how many get one: 0: 10,000
-	Callers   int    // at once: 0: 64
-	Uses      int    // redemptions: 0: 5,000, at most Stock
-	Codes     int    // 0: 1,000,000
-	ServerPID int    // of the database server, to count its CPU time too; 0: unknown
+	DSN       string        // of an empty database, which is migrated
+	Only      []string      // the parts to measure, by their names; none: all
+	Attempts  int           // customers who ask for a coupon of a hot batch: 0: 50,000
+	Stock     int           // how many get one: 0: 10,000
+	Callers   int           // at once: 0: 64
+	Uses      int           // redemptions: 0: 5,000, at most Stock
+	Rate      int           // validations a second, and redemptions a second, of the part latency: 0: 150
+	Duration  time.Duration // of the part latency: 0: 8 s
+	Codes     int           // 0: 1,000,000
+	ServerPID int           // of the database server, to count its CPU time too; 0: unknown
 }
 
-// Coupon measures a rush on one batch by the service, beside one row lock per claim of the same service, and
-// the bare statements that a rush can't do without; then refusals after it is sold out, validations, redemptions of
-// distinct coupons against one budget, and codes made in bulk. CPU is of this process and the server together.
+// couponParts are what can be measured, in their order.
+var couponParts = []struct {
+	name string
+	run  func(*couponBench, context.Context) error
+}{
+	{"raw", (*couponBench).raw}, {"bare-lock", (*couponBench).bareLock}, {"row-lock", (*couponBench).rowLock}, {"rush", (*couponBench).rush},
+	{"refusals", (*couponBench).refusals}, {"validate", (*couponBench).validate}, {"redeem", (*couponBench).redeemHot},
+	{"distinct", (*couponBench).redeemDistinct}, {"latency", (*couponBench).latency}, {"codes", (*couponBench).codes}, {"reconcile", (*couponBench).reconcile},
+}
+
+// Coupon measures a rush on one batch by the service, beside one row lock per claim, by itself and with all that the same service
+// does for a claim, and beside the bare statements that a rush can't do without; then refusals after it is sold out, validations,
+// redemptions of distinct coupons against one budget and against many, how long single validations and redemptions
+// take that come at their own times, and codes made in bulk. CPU is of this process and the server together.
 func Coupon(ctx context.Context, o CouponOptions, out io.Writer) error {
 	o.Attempts, o.Stock, o.Callers = cmp.Or(o.Attempts, 50_000), cmp.Or(o.Stock, 10_000), cmp.Or(o.Callers, 64)
 	o.Uses, o.Codes = min(cmp.Or(o.Uses, 5_000), o.Stock), cmp.Or(o.Codes, 1_000_000)
+	o.Rate, o.Duration = cmp.Or(o.Rate, 150), cmp.Or(o.Duration, 8*time.Second)
 	db, err := model.Open(ctx, model.Options{DSN: o.DSN, MaxConns: o.Callers + 4, StatementTimeout: 2 * time.Minute})
 	if err != nil {
 		return err
@@ -49,8 +63,11 @@ func Coupon(ctx context.Context, o CouponOptions, out io.Writer) error {
 		return err
 	}
 	b := &couponBench{CouponOptions: o, db: db, out: out}
-	for _, step := range []func(context.Context) error{b.raw, b.rowLock, b.rush, b.refusals, b.validate, b.redeem, b.codes, b.reconcile} {
-		if err := step(ctx); err != nil {
+	for _, part := range couponParts {
+		if len(o.Only) > 0 && !slices.Contains(o.Only, part.name) {
+			continue
+		}
+		if err := part.run(b, ctx); err != nil {
 			return err
 		}
 	}
@@ -82,33 +99,36 @@ func (b *couponBench) open(ctx context.Context) (s *coupon.Service, batch int64,
 		DB: b.db, Events: event.New(b.queue, clock.System, event.Options{DB: b.db, Zone: time.UTC, Logger: log}), Queue: b.queue, Now: clock.System, Zone: time.UTC,
 		Vault: sealing, IDs: ids, Key: make([]byte, 32), Logger: log, ApproveFrom: coupon.Size{Coupons: 1 << 40, Fen: 1 << 50},
 	})
+	batch, err = b.offer(ctx, s, int64(b.Stock), 1_000_000_000)
+	return s, batch, err
+}
+
+// offer makes a batch from which customers may take one coupon each.
+func (b *couponBench) offer(ctx context.Context, s *coupon.Service, stock int64, budget model.Fen) (int64, error) {
 	until := clock.System().AddDate(0, 1, 0)
 	row, err := s.CreateBatch(ctx, 1, coupon.BatchInput{
-		Name: "bench", Kind: "amount_off", Terms: json.RawMessage(`{"off_fen":1000}`), Stock: int64(b.Stock), PerCustomer: 1, ValidUntil: &until, Claimable: true,
-		BudgetFen: 1_000_000_000,
+		Name: "bench", Kind: "amount_off", Terms: json.RawMessage(`{"off_fen":1000}`), Stock: stock, PerCustomer: 1, ValidUntil: &until, Claimable: true,
+		BudgetFen: budget,
 	})
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	_, err = s.Submit(ctx, 1, row.ID)
-	return s, row.ID, err
+	return row.ID, err
 }
 
 // run has callers do n things and prints how fast, at what price, and how long each took.
 func (b *couponBench) run(name string, n int, do func(i int) error) error {
 	took := make([]time.Duration, n)
-	var next, failed atomic.Int64
-	var first atomic.Pointer[error]
+	var next atomic.Int64
+	var bad failures
 	var wg sync.WaitGroup
 	cpu, server, began := ownCPU(), processCPU(b.ServerPID), time.Now()
 	for range b.Callers {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				at := time.Now()
-				if err := do(i); err != nil {
-					failed.Add(1)
-					first.CompareAndSwap(nil, &err)
-				}
+				bad.note(do(i))
 				took[i] = time.Since(at)
 			}
 		})
@@ -119,133 +139,62 @@ func (b *couponBench) run(name string, n int, do func(i int) error) error {
 	slices.Sort(took)
 	fmt.Fprintf(b.out, "%-34s %8.0f/s  p50 %9s  p95 %9s  p99 %9s  CPU %6.2f s (here %.2f, server %.2f)\n", name, float64(n)/all.Seconds(),
 		ms(took[n/2]), ms(took[n*95/100]), ms(took[n*99/100]), (cpu + server).Seconds(), cpu.Seconds(), server.Seconds())
-	if p := first.Load(); p != nil {
-		return fmt.Errorf("%s: %d failed, first: %w", name, failed.Load(), *p)
-	}
-	return nil
+	return bad.of(name)
 }
 
-// raw is what no rush can do without: the counter's row locked, coupons inserted, the counter raised; one commit
-// for as many as one commit of the service takes.
-func (b *couponBench) raw(ctx context.Context) error {
-	_, batch, err := b.open(ctx)
-	if err != nil {
-		return err
-	}
-	const group = 256
-	began, cpu, server := time.Now(), ownCPU(), processCPU(b.ServerPID)
-	for from := 0; from < b.Stock; from += group {
-		err := model.InTx(ctx, b.db, func(tx *gorm.DB) error {
-			var count model.CouponCount
-			if err := model.ForUpdate(tx).Where("batch_id = ?", batch).Take(&count).Error; err != nil {
-				return err
-			}
-			now := clock.System()
-			rows := make([]*model.Coupon, min(group, b.Stock-from))
-			for i := range rows {
-				id := int64(from + i + 1)
-				rows[i] = &model.Coupon{BatchID: batch, CustomerID: id, ClaimerID: id, Number: 1, State: coupon.Usable, ValidFrom: now, ValidUntil: now, CreatedAt: now, MovedAt: now}
-			}
-			if err := tx.Create(rows).Error; err != nil {
-				return err
-			}
-			return tx.Model(&count).UpdateColumn("issued", gorm.Expr("issued + ?", len(rows))).Error
+// arrive has things begin at their own times, so many a second, however long those before them take, and prints how long each took
+// from when it was due.
+func (b *couponBench) arrive(name string, n int, do func(i int) error) error {
+	took := make([]time.Duration, n)
+	var bad failures
+	var wg sync.WaitGroup
+	began := time.Now()
+	for i := range n {
+		due := began.Add(time.Duration(i) * time.Second / time.Duration(b.Rate))
+		time.Sleep(time.Until(due))
+		wg.Go(func() {
+			bad.note(do(i))
+			took[i] = time.Since(due)
 		})
-		if err != nil {
-			return err
-		}
 	}
-	took := time.Since(began)
-	fmt.Fprintf(b.out, "%-34s %8.0f/s  CPU %.2f s for %d coupons\n", "raw SQL, coupons alone", float64(b.Stock)/took.Seconds(),
-		(ownCPU() - cpu + processCPU(b.ServerPID) - server).Seconds(), b.Stock)
-	return b.db.Where("batch_id = ?", batch).Delete(&model.Coupon{}).Error
+	wg.Wait()
+	slices.Sort(took)
+	fmt.Fprintf(b.out, "%-34s %8d/s  p50 %9s  p95 %9s  p99 %9s  as they come\n", name, b.Rate, ms(took[n/2]), ms(took[n*95/100]), ms(took[n*99/100]))
+	return bad.of(name)
 }
 
-func (b *couponBench) input(batch int64, i int, key string) coupon.IssueInput {
-	return coupon.IssueInput{
-		BatchID: batch, CustomerID: int64(i + 1), Source: coupon.SourceClaim, Key: coupon.Key{Whose: fmt.Sprint("customer:", i+1), Name: fmt.Sprintf("%s-%d", key, batch)},
-	}
+// failures counts what failed and keeps the first.
+type failures struct {
+	mu    sync.Mutex
+	n     int
+	first error
 }
 
-func soldOutIsFine(err error) error {
-	if errors.Is(err, coupon.ErrSoldOut) {
+func (f *failures) note(err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.n++
+	f.first = cmpErr(f.first, err)
+}
+
+func (f *failures) of(name string) error {
+	if f.n == 0 {
 		return nil
 	}
-	return err
+	return fmt.Errorf("%s: %d failed, first: %w", name, f.n, f.first)
 }
 
-func (b *couponBench) rowLock(ctx context.Context) error {
-	s, batch, err := b.open(ctx)
-	if err != nil {
-		return err
+func cmpErr(a, b error) error {
+	if a != nil {
+		return a
 	}
-	return b.run("one row lock per claim", b.Attempts, func(i int) error {
-		return soldOutIsFine(model.InTx(ctx, b.db, func(tx *gorm.DB) error {
-			_, err := s.IssueTx(tx, b.input(batch, i, "row-lock"))
-			return err
-		}))
-	})
-}
-
-func (b *couponBench) rush(ctx context.Context) (err error) {
-	if b.service, b.batch, err = b.open(ctx); err != nil {
-		return err
-	}
-	var won atomic.Int64
-	err = b.run("the service", b.Attempts, func(i int) error {
-		_, err := b.service.Issue(ctx, b.input(b.batch, i, "the-rush"))
-		if err == nil {
-			won.Add(1)
-		}
-		return soldOutIsFine(err)
-	})
-	if err == nil && won.Load() != int64(b.Stock) {
-		err = fmt.Errorf("%d coupons issued of a stock of %d", won.Load(), b.Stock)
-	}
-	return err
-}
-
-func (b *couponBench) refusals(ctx context.Context) error {
-	return b.run("refusals after it is sold out", b.Attempts, func(i int) error {
-		return soldOutIsFine(second(b.service.Issue(ctx, b.input(b.batch, b.Attempts+i, "too-late"))))
-	})
+	return b
 }
 
 func second[T any](_ T, err error) error { return err }
-
-// owned is a coupon of the rush.
-func (b *couponBench) owned() (rows []model.Coupon, err error) {
-	err = b.db.Select("id", "customer_id").Where("batch_id = ? AND state = ?", b.batch, coupon.Usable).Order("id").Limit(b.Uses).Find(&rows).Error
-	return rows, err
-}
-
-func billOf(order string) coupon.Bill {
-	return coupon.Bill{Order: order, Shop: "hangzhou", Lines: []coupon.Line{{Line: 1, Quantity: 2, PriceFen: 4_990}, {Line: 2, Quantity: 1, PriceFen: 12_000}}}
-}
-
-func (b *couponBench) validate(ctx context.Context) error {
-	rows, err := b.owned()
-	if err != nil {
-		return err
-	}
-	return b.run("validations", len(rows), func(i int) error {
-		return second(b.service.Validate(ctx, rows[i].CustomerID, []int64{rows[i].ID}, billOf("")))
-	})
-}
-
-// redeem uses distinct coupons, all of one batch, so that all are charged to one budget.
-func (b *couponBench) redeem(ctx context.Context) error {
-	rows, err := b.owned()
-	if err != nil {
-		return err
-	}
-	return b.run("redemptions, one hot budget", len(rows), func(i int) error {
-		return second(b.service.Redeem(ctx, coupon.UseInput{
-			Key: coupon.Key{Whose: "key:1", Name: fmt.Sprintf("redeem-%d", rows[i].ID)}, CustomerID: rows[i].CustomerID, Coupons: []int64{rows[i].ID},
-			Bill: billOf(fmt.Sprintf("B%d", rows[i].ID)),
-		}))
-	})
-}
 
 // codes makes codes as the queue does.
 func (b *couponBench) codes(ctx context.Context) error {

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -96,6 +97,7 @@ func (g *GroupCommit[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 // no caller's context; statements are bounded by the database's own limit.
 func (g *GroupCommit[In, Out]) commitAll() {
 	for {
+		g.gather()
 		g.mu.Lock()
 		n := min(len(g.waiting), g.max)
 		if n == 0 {
@@ -113,6 +115,22 @@ func (g *GroupCommit[In, Out]) commitAll() {
 		for _, it := range batch {
 			close(it.done)
 		}
+	}
+}
+
+// gather lets those come who are ready to: a commit wakes all whom it has written for, and where they come back at once
+// the first of them would be committed alone and the others wait for it. It ends when a turn of the others brings nobody
+// more, so a lone caller waits for nobody.
+func (g *GroupCommit[In, Out]) gather() {
+	for before := 0; ; {
+		runtime.Gosched()
+		g.mu.Lock()
+		n := len(g.waiting)
+		g.mu.Unlock()
+		if n == before || n >= g.max {
+			return
+		}
+		before = n
 	}
 }
 

@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -81,11 +80,7 @@ func once(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error) error {
 
 func commit(ctx context.Context, db *gorm.DB, fn func(tx *gorm.DB) error, release func()) error {
 	defer release()
-	opts := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
-	if IsSQLite(db) {
-		opts = &sql.TxOptions{}
-	}
-	return db.WithContext(ctx).Transaction(fn, opts)
+	return db.WithContext(ctx).Transaction(fn) // READ COMMITTED is set for the connection
 }
 
 func inSavepoint(tx *gorm.DB, h *hooks, fn func(tx *gorm.DB) error) error {

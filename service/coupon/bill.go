@@ -94,35 +94,51 @@ func weigh(tx *gorm.DB, b Bill, customerID int64, at time.Time, offers []*offer)
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	w := &weighed{Bill: b, customerID: customerID, at: at, products: make([]int64, len(b.Lines)), categories: make([][]int64, len(b.Lines))}
-	goods, first := false, false
-	for _, o := range offers {
-		goods = goods || len(o.rules.Products)+len(o.rules.Categories)+len(o.rules.NotProducts) > 0
-		first = first || o.rules.FirstOrder
-	}
-	if goods {
-		if err := w.lookUp(tx); err != nil {
-			return nil, err
-		}
-	}
-	var err error
-	if first {
-		w.bought, err = hasBought(tx, customerID, b.Order)
+	w, goods, err := weighing(tx, b, customerID, at, offers)
+	if err == nil && goods {
+		err = lookUp(tx, []*weighed{w})
 	}
 	return w, err
 }
 
-func (w *weighed) lookUp(tx *gorm.DB) error {
+// weighing is weigh of a bill that was checked; what goods there are the caller has to look up, if it tells so.
+func weighing(tx *gorm.DB, b Bill, customerID int64, at time.Time, offers []*offer) (w *weighed, goods bool, err error) {
+	w = &weighed{Bill: b, customerID: customerID, at: at, products: make([]int64, len(b.Lines)), categories: make([][]int64, len(b.Lines))}
+	first := false
+	for _, o := range offers {
+		goods = goods || len(o.rules.Products)+len(o.rules.Categories)+len(o.rules.NotProducts) > 0
+		first = first || o.rules.FirstOrder
+	}
+	if first {
+		w.bought, err = hasBought(tx, customerID, b.Order)
+	}
+	return w, goods, err
+}
+
+// lookUp looks up the goods of bills.
+func lookUp(tx *gorm.DB, bills []*weighed) error {
 	numbers := map[string]bool{}
-	for _, l := range w.Lines {
-		if l.Product != "" {
-			numbers[l.Product] = true
+	for _, w := range bills {
+		for _, l := range w.Lines {
+			if l.Product != "" {
+				numbers[l.Product] = true
+			}
 		}
+	}
+	if len(numbers) == 0 {
+		return nil
 	}
 	products, parents, err := goodsOf(tx, numbers)
 	if err != nil {
 		return err
 	}
+	for _, w := range bills {
+		w.know(products, parents)
+	}
+	return nil
+}
+
+func (w *weighed) know(products map[string]*model.Product, parents map[int64]int64) {
 	for i, l := range w.Lines {
 		p := products[l.Product]
 		if p == nil {
@@ -133,7 +149,6 @@ func (w *weighed) lookUp(tx *gorm.DB) error {
 			w.categories[i] = append(w.categories[i], c)
 		}
 	}
-	return nil
 }
 
 // fits tells whether a line is one of those that an offer is about.

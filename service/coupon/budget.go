@@ -2,6 +2,7 @@ package coupon
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"gorm.io/gorm"
@@ -116,8 +117,14 @@ func (b *budgets) write(tx *gorm.DB) error {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(x, y budgetKey) int { return cmp.Or(cmp.Compare(x.batch, y.batch), cmp.Compare(x.day, y.day)) })
+	byDay := map[string][]*model.CouponBudget{}
 	for _, k := range keys {
-		if err := addBudget(tx, b.delta[k]); err != nil {
+		if d := b.delta[k]; d.UsedCount != 0 || d.UsedFen != 0 { // else what was taken was given back
+			byDay[k.day] = append(byDay[k.day], d)
+		}
+	}
+	for _, day := range slices.Sorted(maps.Keys(byDay)) {
+		if err := addBudgets(tx, day, byDay[day]); err != nil {
 			return err
 		}
 	}

@@ -117,6 +117,7 @@ var Large = Size{Coupons: 10_000, Fen: 10_000_000}
 type Service struct {
 	Deps
 	claims  *model.GroupCommit[IssueInput, issued]
+	earlier *model.GroupCommit[hash, *model.CouponRequest]
 	uses    *model.GroupCommit[useItem, used]
 	flight  flight
 	book    book
@@ -127,6 +128,8 @@ type Service struct {
 const (
 	commitItems   = 256
 	commitsAtOnce = 2
+	// Claims of a rush wait for one row anyway: two commits at once would only halve how many share one.
+	claimCommits = 1
 )
 
 // New puts the capability together and registers its work.
@@ -138,7 +141,8 @@ func New(d Deps) *Service {
 		d.ApproveFrom = Large
 	}
 	s := &Service{Deps: d}
-	s.claims = model.NewGroupCommit(d.DB, commitItems, commitsAtOnce, s.issueGathered)
+	s.claims = model.NewGroupCommit(d.DB, commitItems, claimCommits, s.issueGathered)
+	s.earlier = model.NewGroupStatement(d.DB, commitItems, commitsAtOnce, earlierGathered)
 	s.uses = model.NewGroupCommit(d.DB, commitItems, commitsAtOnce, s.useGathered)
 	work.Handle(d.Queue, workRun, work.Policy{Timeout: 5 * time.Minute}, s.goOn)
 	return s

@@ -61,6 +61,9 @@ func (s *Service) Issue(ctx context.Context, in IssueInput) (*model.Coupon, erro
 		return nil, err
 	}
 	defer release()
+	if in.Code == "" && s.goneLately(in.BatchID, s.Now()) {
+		return s.tooLate(ctx, &in)
+	}
 	out, err := s.claims.Do(ctx, in)
 	if errors.Is(err, model.ErrTooManyWaiting) {
 		return nil, ErrBusy
@@ -69,6 +72,38 @@ func (s *Service) Issue(ctx context.Context, in IssueInput) (*model.Coupon, erro
 		err = out.err
 	}
 	return out.coupon, err
+}
+
+// tooLate answers who asks for what is known to be sold out: as before who was answered before, else ErrSoldOut. It takes a part in one
+// query, and no transaction.
+func (s *Service) tooLate(ctx context.Context, in *IssueInput) (*model.Coupon, error) {
+	row, err := s.earlier.Do(ctx, in.Key.hash())
+	switch {
+	case errors.Is(err, model.ErrTooManyWaiting):
+		return nil, ErrBusy
+	case err != nil:
+		return nil, err
+	case row == nil:
+		return nil, ErrSoldOut
+	}
+	a, err := known{hash(row.RequestKey): row}.before(hash(row.RequestKey), in.body)
+	if err != nil {
+		return nil, err
+	}
+	return couponByID(s.DB.WithContext(ctx), a.ID)
+}
+
+// earlierGathered finds what was answered under keys; nil: nothing.
+func earlierGathered(db *gorm.DB, keys []hash) ([]*model.CouponRequest, error) {
+	found, err := requestsOf(db, keys)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]*model.CouponRequest, len(keys))
+	for i, k := range keys {
+		rows[i] = found[k]
+	}
+	return rows, nil
 }
 
 // ErrBusy is for a rush beyond what waits in line.
@@ -91,7 +126,7 @@ func (s *Service) issueGathered(tx *gorm.DB, ins []IssueInput) ([]issued, error)
 	g.day, g.began = s.day(g.now)
 	all := make([]asking, len(ins))
 	for i := range ins {
-		all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), body: ins[i].body(), batchID: ins[i].BatchID}
+		all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), batchID: ins[i].BatchID}
 		g.open = append(g.open, &all[i])
 	}
 	for _, step := range []func() error{g.repeats, g.codes, g.lock, g.ask, g.decide, g.write} {
@@ -108,11 +143,11 @@ func (s *Service) issueGathered(tx *gorm.DB, ins []IssueInput) ([]issued, error)
 
 // asking is one request on its way to a coupon.
 type asking struct {
-	in        *IssueInput
-	key, body hash
-	batchID   int64
-	code      *model.CouponCode // that it comes by
-	out       issued
+	in      *IssueInput
+	key     hash
+	batchID int64
+	code    *model.CouponCode // that it comes by
+	out     issued
 }
 
 // issuing is a handful of requests that are decided together.
@@ -167,7 +202,7 @@ func (g *issuing) repeats() error {
 	}
 	earlier := map[int64]*asking{}
 	for _, a := range g.open {
-		ans, err := answered.before(a.key, a.body)
+		ans, err := answered.before(a.key, a.in.body)
 		if err != nil {
 			a.out.err = err
 		} else if ans != nil {
@@ -323,18 +358,16 @@ func (g *issuing) write() error {
 	if err := insertCoupons(g.tx, coupons); err != nil {
 		return err
 	}
-	entries, requests := make([]*model.CouponEntry, len(coupons)), make([]*model.CouponRequest, len(coupons))
+	requests := make([]*model.CouponRequest, len(coupons))
 	var facts []event.Fact
 	for i, a := range g.granted {
-		c := coupons[i]
-		entries[i] = entryOf(c, actIssue, g.now)
-		entries[i].StaffID, entries[i].Reason = a.in.StaffID, a.in.Reason
-		requests[i] = &model.CouponRequest{RequestKey: a.key[:], Body: a.body[:], Answer: asJSON(answer{ID: c.ID}), CreatedAt: g.now}
+		c, body := coupons[i], a.in.body()
+		requests[i] = &model.CouponRequest{RequestKey: a.key[:], Body: body[:], Answer: answer{ID: c.ID}.text(), CreatedAt: g.now}
 		if c.State == Usable {
 			facts = append(facts, event.CouponIssued{CouponFact: factOf(c, g.now), ValidUntil: c.ValidUntil})
 		}
 	}
-	if err := insertEntries(g.tx, entries); err != nil {
+	if err := g.beginLedger(coupons); err != nil {
 		return err
 	}
 	if err := insertRequests(g.tx, requests); err != nil {
@@ -345,6 +378,22 @@ func (g *issuing) write() error {
 	}
 	_, err := g.s.Events.RecordEach(g.tx, facts...)
 	return err
+}
+
+// beginLedger writes the first entries of coupons. Where one statement inserted them, for one reason, the database makes their
+// entries of them, which spares sending all of it twice.
+func (g *issuing) beginLedger(coupons []*model.Coupon) error {
+	first, last, reason := coupons[0].ID, coupons[len(coupons)-1].ID, g.granted[0].in.Reason
+	alike := last-first == int64(len(coupons))-1 && !slices.ContainsFunc(g.granted, func(a *asking) bool { return a.in.Reason != reason })
+	if alike {
+		return insertFirstEntries(g.tx, first, last, reason)
+	}
+	entries := make([]*model.CouponEntry, len(coupons))
+	for i, a := range g.granted {
+		entries[i] = entryOf(coupons[i], actIssue, g.now)
+		entries[i].StaffID, entries[i].Reason = a.in.StaffID, a.in.Reason
+	}
+	return insertEntries(g.tx, entries)
 }
 
 // count lowers what the coupons were taken from: stocks, allowances, codes.

@@ -141,6 +141,42 @@ func TestIssueTxIsPartOfTheCallersChange(t *testing.T) {
 	}
 }
 
+// TestLedgerOfAGroup: whether or not a group's first entries can be made of the coupons alone, each says what its request said.
+func TestLedgerOfAGroup(t *testing.T) {
+	for name, reasons := range map[string][]string{"alike": {"made up for a delay", "made up for a delay"}, "each its own": {"a delay", "a mistake"}} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			b := h.batch()
+			var ins []IssueInput
+			for i, reason := range reasons {
+				ins = append(ins, IssueInput{BatchID: b.ID, CustomerID: int64(7 + i), StaffID: int64(3 + i), Source: SourceConsole, Reason: reason, Key: h.key("console")})
+			}
+			var outs []issued
+			err := model.InTx(t.Context(), h.db, func(tx *gorm.DB) (err error) {
+				outs, err = h.issueGathered(tx, ins)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, in := range ins {
+				var e model.CouponEntry
+				if err := h.db.Take(&e, "coupon_id = ?", outs[i].coupon.ID).Error; err != nil {
+					t.Fatal(err)
+				}
+				e.ID = 0
+				e.At = e.At.UTC()
+				want := model.CouponEntry{
+					CouponID: outs[i].coupon.ID, Version: 1, BatchID: b.ID, CustomerID: in.CustomerID, Act: actIssue, State: Usable, StaffID: in.StaffID, Reason: in.Reason, At: noon,
+				}
+				if e != want {
+					t.Errorf("entry %+v, want %+v", e, want)
+				}
+			}
+		})
+	}
+}
+
 func TestStaffAllowance(t *testing.T) {
 	h := newHouse(t)
 	b := h.batch(func(in *BatchInput) { in.Rules.StaffDaily, in.Rules.Staff = 2, []int64{5} })
@@ -186,6 +222,11 @@ func TestSoldOutIsForgottenWhenTheStockRises(t *testing.T) {
 	}
 	if _, err := h.Issue(t.Context(), first); err != nil {
 		t.Errorf("who has one asks again while it is sold out: %v", err)
+	}
+	changed := first
+	changed.Step = "another body"
+	if _, err := h.Issue(t.Context(), changed); !errors.Is(err, ErrOther) {
+		t.Errorf("another body under the key while it is sold out: %v", err)
 	}
 	in := tenOff()
 	in.Stock = 3

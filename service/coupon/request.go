@@ -3,6 +3,7 @@ package coupon
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"strconv"
 	"sync"
 	"unicode"
 
@@ -35,14 +36,13 @@ const hashSize = 16
 
 type hash [hashSize]byte
 
-func hashOf(parts ...string) (h hash) {
-	sum := sha256.New()
+func hashOf(parts ...string) hash {
+	text := make([]byte, 0, 512)
 	for _, p := range parts {
-		sum.Write([]byte(p))
-		sum.Write([]byte{0})
+		text = append(append(text, p...), 0)
 	}
-	copy(h[:], sum.Sum(nil))
-	return h
+	sum := sha256.Sum256(text)
+	return hash(sum[:hashSize])
 }
 
 func (k Key) hash() hash { return hashOf("request", k.Whose, k.Name) }
@@ -56,16 +56,24 @@ type answer struct {
 	Fen model.Fen `json:"fen,omitempty"`
 }
 
+// text is the answer as JSON; the usual ones are put together by hand.
+func (a answer) text() string {
+	if a.Fen != 0 {
+		return asJSON(a)
+	}
+	return `{"id":` + strconv.FormatInt(a.ID, 10) + "}"
+}
+
 // known finds what was answered under keys.
 type known map[hash]*model.CouponRequest
 
 // before gives what was answered under a key, or nil, or ErrOther when something else was asked.
-func (k known) before(key, body hash) (*answer, error) {
+func (k known) before(key hash, body func() hash) (*answer, error) {
 	row := k[key]
 	if row == nil {
 		return nil, nil
 	}
-	if hash(row.Body) != body {
+	if hash(row.Body) != body() {
 		return nil, ErrOther
 	}
 	var a answer
@@ -83,7 +91,7 @@ func (s *Service) onceTx(tx *gorm.DB, key Key, body hash, do func() (answer, err
 	if err != nil {
 		return answer{}, err
 	}
-	if a, err := rows.before(k, body); a != nil || err != nil {
+	if a, err := rows.before(k, func() hash { return body }); a != nil || err != nil {
 		if err != nil {
 			return answer{}, err
 		}
@@ -93,7 +101,7 @@ func (s *Service) onceTx(tx *gorm.DB, key Key, body hash, do func() (answer, err
 	if err != nil {
 		return answer{}, err
 	}
-	return a, insertRequests(tx, []*model.CouponRequest{{RequestKey: k[:], Body: body[:], Answer: asJSON(a), CreatedAt: s.Now()}})
+	return a, insertRequests(tx, []*model.CouponRequest{{RequestKey: k[:], Body: body[:], Answer: a.text(), CreatedAt: s.Now()}})
 }
 
 // flight holds the keys of requests that this process is dealing with.

@@ -3,8 +3,8 @@ package coupon
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -16,14 +16,13 @@ const statementRows = 500
 
 // insertRows inserts by statements that were written by hand: through GORM's reflection a large one costs
 // more than the database does. It gives the id of each row; those of one statement are consecutive.
-func insertRows(tx *gorm.DB, table, columns string, rows [][]any) (ids []int64, err error) {
-	for from := 0; from < len(rows); from += statementRows {
-		part := rows[from:min(from+statementRows, len(rows))]
-		row := "(" + strings.Repeat("?,", len(part[0])-1) + "?)"
-		q := "INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(row+",", len(part)-1) + row
-		args := make([]any, 0, len(part)*len(part[0]))
+func insertRows[Row any](tx *gorm.DB, table, columns string, rows []Row, values func(r Row, args []any) []any) (ids []int64, err error) {
+	n := strings.Count(columns, ",") + 1
+	for part := range slices.Chunk(rows, statementRows) {
+		q := "INSERT INTO " + table + " (" + columns + ") VALUES " + times(len(part), "("+times(n, "?")+")")
+		args := make([]any, 0, len(part)*n)
 		for _, r := range part {
-			args = append(args, r...)
+			args = values(r, args)
 		}
 		res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, q, args...)
 		if err != nil {
@@ -46,14 +45,15 @@ func insertRows(tx *gorm.DB, table, columns string, rows [][]any) (ids []int64, 
 // exactly makes a statement that must change so many rows; when it does not, somebody else was quicker in
 // a way that locks should have kept out, and the transaction has to end.
 func exactly(tx *gorm.DB, want int, q string, args ...any) error {
-	res := tx.Exec(q, args...)
-	if res.Error != nil {
-		return fmt.Errorf("%s: %w", firstWords(q), res.Error)
+	res, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, q, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", firstWords(q), err)
 	}
-	if res.RowsAffected != int64(want) {
-		return fmt.Errorf("%s: %d rows instead of %d", firstWords(q), res.RowsAffected, want)
+	n, err := res.RowsAffected()
+	if err == nil && n != int64(want) {
+		err = fmt.Errorf("%s: %d rows instead of %d", firstWords(q), n, want)
 	}
-	return nil
+	return err
 }
 
 func firstWords(q string) string { return strings.Join(strings.Fields(q)[:2], " ") }
@@ -120,19 +120,6 @@ func batchesByID(tx *gorm.DB, ids []int64) ([]*model.CouponBatch, error) {
 	return rows, nil
 }
 
-// lockCounts locks the counters of batches, in the order of their ids, so that nobody else issues of them.
-func lockCounts(tx *gorm.DB, ids []int64) (map[int64]*model.CouponCount, error) {
-	var rows []*model.CouponCount
-	if err := model.ForUpdate(tx).Where("batch_id IN ?", ids).Order("batch_id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("lock counters of coupon batches: %w", err)
-	}
-	m := make(map[int64]*model.CouponCount, len(rows))
-	for _, r := range rows {
-		m[r.BatchID] = r
-	}
-	return m, nil
-}
-
 // segmentIs fails with ErrBatch when there is no such segment; 0 is none and fine.
 func segmentIs(tx *gorm.DB, id int64) error {
 	if id == 0 {
@@ -162,66 +149,9 @@ func membersAmong(tx *gorm.DB, segmentID int64, customers []int64) (map[int64]bo
 	return m, nil
 }
 
-const couponColumns = "batch_id,customer_id,claimer_id,number,state,version,balance_fen,valid_from,valid_until,source,source_id,campaign_id,journey_id,step," +
-	"channel_code_id,staff_id,use_id,score,remind_at,created_at,moved_at"
-
-// insertCoupons inserts coupons and sets their ids. That a customer's number is taken is a mistake of ours.
-func insertCoupons(tx *gorm.DB, list []*model.Coupon) error {
-	rows := make([][]any, len(list))
-	for i, c := range list {
-		rows[i] = []any{
-			c.BatchID, c.CustomerID, c.ClaimerID, c.Number, c.State, c.Version, c.BalanceFen, c.ValidFrom, c.ValidUntil, c.Source, c.SourceID,
-			c.CampaignID, c.JourneyID, c.Step, c.ChannelCodeID, c.StaffID, c.UseID, c.Score, c.RemindAt, c.CreatedAt, c.MovedAt,
-		}
-	}
-	ids, err := insertRows(tx, "coupon", couponColumns, rows)
-	for i, id := range ids {
-		list[i].ID = id
-	}
-	return err
-}
-
-const entryColumns = "coupon_id,version,batch_id,customer_id,act,state,count,fen,budget_day,use_id,staff_id,api_key_id,shop,reason,at"
-
-// insertEntries adds to the ledger.
-func insertEntries(tx *gorm.DB, list []*model.CouponEntry) error {
-	rows := make([][]any, len(list))
-	for i, e := range list {
-		rows[i] = []any{
-			e.CouponID, e.Version, e.BatchID, e.CustomerID, e.Act, e.State, e.Count, e.Fen, e.BudgetDay, e.UseID, e.StaffID, e.APIKeyID, e.Shop, e.Reason, e.At,
-		}
-	}
-	_, err := insertRows(tx, "coupon_entry", entryColumns, rows)
-	return err
-}
-
 // addIssued counts issues of a batch, if the stock allows them.
 func addIssued(tx *gorm.DB, batchID int64, n int) error {
 	return exactly(tx, 1, "UPDATE coupon_count SET issued = issued + ? WHERE batch_id = ? AND (stock = 0 OR issued + ? <= stock)", n, batchID, n)
-}
-
-// taken is what a customer had of a batch.
-type taken struct {
-	ClaimerID int64
-	Number    int // the highest
-	Had       int64
-	Today     int64
-}
-
-// takenBy counts what customers had of a batch, in all and since a day began.
-func takenBy(tx *gorm.DB, batchID int64, customers []int64, today time.Time) (map[int64]*taken, error) {
-	var rows []*taken
-	err := tx.Model(&model.Coupon{}).Where("batch_id = ? AND claimer_id IN ?", batchID, customers).
-		Select("claimer_id, MAX(number) AS number, COUNT(*) AS had, SUM(CASE WHEN created_at >= ? THEN 1 ELSE 0 END) AS today", today).
-		Group("claimer_id").Find(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("count coupons of customers: %w", err)
-	}
-	m := make(map[int64]*taken, len(rows))
-	for _, r := range rows {
-		m[r.ClaimerID] = r
-	}
-	return m, nil
 }
 
 func couponByID(tx *gorm.DB, id int64) (*model.Coupon, error) {
@@ -234,25 +164,4 @@ func couponByID(tx *gorm.DB, id int64) (*model.Coupon, error) {
 		return nil, fmt.Errorf("find coupon %d: %w", id, err)
 	}
 	return &c, nil
-}
-
-func couponsByID(tx *gorm.DB, ids []int64) ([]*model.Coupon, error) {
-	var rows []*model.Coupon
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	if err := tx.Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("find coupons: %w", err)
-	}
-	return rows, nil
-}
-
-// lockCoupons locks coupons in the order of their ids.
-func lockCoupons(tx *gorm.DB, ids []int64) (map[int64]*model.Coupon, error) {
-	rows, err := couponsByID(model.ForUpdate(tx), ids)
-	m := make(map[int64]*model.Coupon, len(rows))
-	for _, r := range rows {
-		m[r.ID] = r
-	}
-	return m, err
 }

@@ -99,11 +99,7 @@ const codeColumns = "batch_id,run_id,code_hash,single,taken_by,coupon_id"
 // insertCodes inserts codes that nobody has yet, in the order of their hashes, which is that of the index.
 func insertCodes(tx *gorm.DB, batchID, runID int64, hashes [][]byte) error {
 	slices.SortFunc(hashes, bytes.Compare)
-	rows := make([][]any, len(hashes))
-	for i, h := range hashes {
-		rows[i] = []any{batchID, runID, h, true, 0, 0}
-	}
-	_, err := insertRows(tx, "coupon_code", codeColumns, rows)
+	_, err := insertRows(tx, "coupon_code", codeColumns, hashes, func(h []byte, args []any) []any { return append(args, batchID, runID, h, true, 0, 0) })
 	return err
 }
 

@@ -4,28 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 
 	"zhiyin/model"
 )
-
-// countsOf reads the counters of batches.
-func countsOf(tx *gorm.DB, ids []int64) (map[int64]*model.CouponCount, error) {
-	m := make(map[int64]*model.CouponCount, len(ids))
-	if len(ids) == 0 {
-		return m, nil
-	}
-	var rows []*model.CouponCount
-	if err := tx.Where("batch_id IN ?", ids).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("find counters of coupon batches: %w", err)
-	}
-	for _, r := range rows {
-		m[r.BatchID] = r
-	}
-	return m, nil
-}
 
 func useByID(tx *gorm.DB, id int64) (*Use, error) {
 	m, err := usesByID(tx, tx, []int64{id})
@@ -65,57 +48,6 @@ func usesByID(tx, q *gorm.DB, ids []int64) (map[int64]*Use, error) {
 	return m, nil
 }
 
-// ordersWithCoupons are those of the orders that coupons are reserved for or used on.
-func ordersWithCoupons(tx *gorm.DB, keys []hash) (map[hash]bool, error) {
-	m := map[hash]bool{}
-	if len(keys) == 0 {
-		return m, nil
-	}
-	list := make([][]byte, len(keys))
-	for i := range keys {
-		list[i] = keys[i][:]
-	}
-	var found [][]byte
-	if err := tx.Model(&model.CouponUse{}).Where("order_key IN ?", list).Pluck("order_key", &found).Error; err != nil {
-		return nil, fmt.Errorf("find orders with coupons: %w", err)
-	}
-	for _, k := range found {
-		m[hash(k)] = true
-	}
-	return m, nil
-}
-
-const (
-	useColumns = "customer_id,state,order_number,order_key,shop,api_key_id,staff_id,bill,total_fen,off_fen,returned_fen,expires_at,redeemed_at,created_at,updated_at"
-
-	partColumns = "use_id,coupon_id,batch_id,place,off_fen,returned_fen,budget_day,split"
-)
-
-// insertUses inserts uses and sets their ids. It fails as a duplicate when another was quicker with an order.
-func insertUses(tx *gorm.DB, list []*model.CouponUse) error {
-	rows := make([][]any, len(list))
-	for i, u := range list {
-		rows[i] = []any{
-			u.CustomerID, u.State, u.OrderNumber, u.OrderKey, u.Shop, u.APIKeyID, u.StaffID, u.Bill, u.TotalFen, u.OffFen, u.ReturnedFen, u.ExpiresAt,
-			u.RedeemedAt, u.CreatedAt, u.UpdatedAt,
-		}
-	}
-	ids, err := insertRows(tx, "coupon_use", useColumns, rows)
-	for i, id := range ids {
-		list[i].ID = id
-	}
-	return err
-}
-
-func insertParts(tx *gorm.DB, list []*model.CouponUsePart) error {
-	rows := make([][]any, len(list))
-	for i, p := range list {
-		rows[i] = []any{p.UseID, p.CouponID, p.BatchID, p.Place, p.OffFen, p.ReturnedFen, p.BudgetDay, p.Split}
-	}
-	_, err := insertRows(tx, "coupon_use_part", partColumns, rows)
-	return err
-}
-
 // updateUse writes what became of a use that was in a state.
 func updateUse(tx *gorm.DB, u *model.CouponUse, was string) error {
 	return exactly(tx, 1, "UPDATE coupon_use SET state = ?, order_key = ?, bill = ?, returned_fen = ?, redeemed_at = ?, updated_at = ? WHERE id = ? AND state = ?",
@@ -124,38 +56,6 @@ func updateUse(tx *gorm.DB, u *model.CouponUse, was string) error {
 
 func updatePart(tx *gorm.DB, p *model.CouponUsePart, was model.Fen) error {
 	return exactly(tx, 1, "UPDATE coupon_use_part SET returned_fen = ?, split = ? WHERE id = ? AND returned_fen = ?", p.ReturnedFen, p.Split, p.ID, was)
-}
-
-// updateCoupons moves coupons that are at the versions they had when they were locked, by one statement.
-func updateCoupons(tx *gorm.DB, list []*model.Coupon, from map[int64]int) error {
-	for part := range slices.Chunk(list, statementRows) {
-		var args []any
-		each := func(value func(c *model.Coupon) any) string {
-			for _, c := range part {
-				args = append(args, c.ID, value(c))
-			}
-			return "CASE id" + strings.Repeat(" WHEN ? THEN ?", len(part)) + " END"
-		}
-		q := "UPDATE coupon SET state = " + each(func(c *model.Coupon) any { return c.State }) +
-			", customer_id = " + each(func(c *model.Coupon) any { return c.CustomerID }) +
-			", use_id = " + each(func(c *model.Coupon) any { return c.UseID }) +
-			", balance_fen = " + each(func(c *model.Coupon) any { return c.BalanceFen }) +
-			", version = " + each(func(c *model.Coupon) any { return c.Version }) + ", moved_at = ? WHERE id IN ?"
-		args = append(args, part[0].MovedAt, idsOf(part))
-		q += " AND version = " + each(func(c *model.Coupon) any { return from[c.ID] })
-		if err := exactly(tx, len(part), q, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func idsOf(list []*model.Coupon) []int64 {
-	ids := make([]int64, len(list))
-	for i, c := range list {
-		ids[i] = c.ID
-	}
-	return ids
 }
 
 // ensureBudgets makes the budgets of days that have none yet.
@@ -185,16 +85,6 @@ func lockBudgetRows(tx *gorm.DB, wanted map[budgetKey]bool) ([]*model.CouponBudg
 		return nil, fmt.Errorf("lock budgets: %w", err)
 	}
 	return rows, nil
-}
-
-// addBudget adds to what is used of a budget, if its limits allow it. What is given back is always taken.
-func addBudget(tx *gorm.DB, d *model.CouponBudget) error {
-	if d.UsedCount == 0 && d.UsedFen == 0 {
-		return nil // what was taken was given back
-	}
-	return exactly(tx, 1, "UPDATE coupon_budget SET used_count = used_count + ?, used_fen = used_fen + ? WHERE batch_id = ? AND day = ?"+
-		" AND (? <= 0 OR limit_count = 0 OR used_count + ? <= limit_count) AND (? <= 0 OR limit_fen = 0 OR used_fen + ? <= limit_fen)",
-		d.UsedCount, d.UsedFen, d.BatchID, d.Day, d.UsedCount, d.UsedCount, d.UsedFen, d.UsedFen)
 }
 
 // goodsOf finds products by their numbers, and the parents of all categories.

@@ -91,7 +91,6 @@ type useItem struct {
 	verb  string
 	in    UseInput
 	useID int64 // of the reservation it is about; 0: a new use
-	bill  *weighed
 }
 
 func (it *useItem) body() hash {
@@ -101,6 +100,7 @@ func (it *useItem) body() hash {
 // used is what became of a useItem.
 type used struct {
 	id  int64
+	use *Use // as it is after the commit; nil: it was answered before
 	err error
 }
 
@@ -111,7 +111,7 @@ func (s *Service) use(ctx context.Context, it *useItem) (*Use, error) {
 	}
 	defer release()
 	if it.useID == 0 {
-		if err := s.prepare(ctx, it); err != nil {
+		if err := it.check(); err != nil {
 			return nil, err
 		}
 	}
@@ -125,12 +125,14 @@ func (s *Service) use(ctx context.Context, it *useItem) (*Use, error) {
 	if err != nil {
 		return nil, err
 	}
+	if out.use != nil {
+		return out.use, nil
+	}
 	return s.Use(ctx, out.id)
 }
 
-// prepare reads what coupons ask about the bill: goods and past orders, which other transactions may change
-// whenever they like.
-func (s *Service) prepare(ctx context.Context, it *useItem) error {
+// check fails with ErrBill.
+func (it *useItem) check() error {
 	n := len(it.in.Coupons)
 	distinct := slices.Compact(slices.Sorted(slices.Values(it.in.Coupons)))
 	if n == 0 || n > maxStack || len(distinct) != n {
@@ -139,21 +141,7 @@ func (s *Service) prepare(ctx context.Context, it *useItem) error {
 	if it.in.Bill.Order == "" {
 		return ErrBill.With("order", "必填 / needed")
 	}
-	db := s.DB.WithContext(ctx)
-	coupons, err := couponsByID(db, distinct)
-	if err != nil {
-		return err
-	}
-	list, err := s.hold(db, coupons)
-	if err != nil {
-		return err
-	}
-	var offers []*offer
-	for _, h := range list {
-		offers = append(offers, h.offer)
-	}
-	it.bill, err = weigh(db, it.in.Bill, it.in.CustomerID, s.Now(), offers)
-	return err
+	return it.in.Bill.check()
 }
 
 // hold gives coupons their offers.

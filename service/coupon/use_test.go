@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 )
@@ -230,6 +232,56 @@ func TestS22_KeysOfUses(t *testing.T) {
 	if n := modeltest.Count[model.CouponEntry](t, h.db); n != 3 {
 		t.Errorf("%d entries, want 3", n)
 	}
+}
+
+// TestBillsOfAGroup: bills that are decided together are each looked up for what its own coupons ask.
+func TestBillsOfAGroup(t *testing.T) {
+	h := newHouse(t)
+	paid := noon.Add(-time.Hour)
+	tea := &model.Product{Number: "TEA", Name: "tea", Status: "on_sale", PriceFen: 5000, Fingerprint: []byte{}}
+	modeltest.Create(t, h.db, tea, &model.CustomerOrder{Number: "OLD", CustomerID: 8, Status: "paid", PaidAt: &paid, PlacedAt: paid, Fingerprint: []byte{}})
+	free, goods := h.batch(), h.batch(func(in *BatchInput) { in.Rules.Products = []int64{tea.ID} })
+	first := h.batch(func(in *BatchInput) { in.Rules.FirstOrder = true })
+	of := func(product string) []Line { return []Line{{Line: 1, Product: product, Quantity: 1, PriceFen: 5000}} }
+	tests := []struct {
+		name            string
+		batch, customer int64
+		lines           []Line
+		wantErr         error
+	}{
+		{"any goods", free.ID, 7, of(""), nil},
+		{"its goods", goods.ID, 7, of("TEA"), nil},
+		{"other goods", goods.ID, 8, of("COFFEE"), ErrRefused},
+		{"first order", first.ID, 7, of(""), nil},
+		{"bought before", first.ID, 8, of("TEA"), ErrRefused},
+	}
+	var items []useItem
+	for i, tt := range tests {
+		items = append(items, useItem{verb: actRedeem, in: UseInput{
+			Key: h.key("key:1"), CustomerID: tt.customer, Coupons: []int64{h.has(tt.batch, tt.customer).ID}, Bill: Bill{Order: fmt.Sprint("A", i), Lines: tt.lines},
+		}})
+	}
+	var outs []used
+	err := model.InTx(t.Context(), h.db, func(tx *gorm.DB) (err error) {
+		outs, err = h.useGathered(tx, items)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range tests {
+		if !errors.Is(outs[i].err, tt.wantErr) {
+			t.Errorf("%s: %v, want %v", tt.name, outs[i].err, tt.wantErr)
+		}
+		if outs[i].err != nil {
+			continue
+		}
+		// What the caller is told without being read is what there is.
+		if told, there := asJSON(outs[i].use), asJSON(must(h.Use(t.Context(), outs[i].id))); told != there {
+			t.Errorf("%s: told %s, there is %s", tt.name, told, there)
+		}
+	}
+	h.reconciles()
 }
 
 func TestStoredValue(t *testing.T) {

@@ -18,7 +18,7 @@ func (s *Service) useGathered(tx *gorm.DB, items []useItem) ([]used, error) {
 	g.day, _ = s.day(g.now)
 	all := make([]useAsking, len(items))
 	for i := range items {
-		all[i] = useAsking{useItem: &items[i], key: items[i].in.Key.hash(), body: items[i].body()}
+		all[i] = useAsking{useItem: &items[i], key: items[i].in.Key.hash()}
 		g.open = append(g.open, &all[i])
 	}
 	for _, step := range []func() error{g.repeats, g.lock, g.decide, g.write} {
@@ -36,12 +36,13 @@ func (s *Service) useGathered(tx *gorm.DB, items []useItem) ([]used, error) {
 // useAsking is one request on its way.
 type useAsking struct {
 	*useItem
-	key, body hash
-	use       *model.CouponUse
-	parts     []*model.CouponUsePart
-	entries   []*model.CouponEntry // of the parts
-	facts     []*event.CouponUseFact
-	out       used
+	key     hash
+	bill    *weighed
+	use     *model.CouponUse
+	parts   []*model.CouponUsePart
+	entries []*model.CouponEntry // of the parts
+	facts   []*event.CouponUseFact
+	out     used
 }
 
 // using is a handful of requests that are decided together.
@@ -83,7 +84,7 @@ func (g *using) repeats() error {
 		return err
 	}
 	for _, a := range g.open {
-		ans, err := answered.before(a.key, a.body)
+		ans, err := answered.before(a.key, a.useItem.body)
 		if err != nil {
 			a.out.err = err
 		} else if ans != nil {
@@ -129,11 +130,39 @@ func (g *using) lock() (err error) {
 	for _, h := range list {
 		g.coupons[h.ID] = h
 	}
+	if err := g.weigh(); err != nil {
+		return err
+	}
 	if g.orders, err = ordersWithCoupons(g.tx, orders); err != nil {
 		return err
 	}
 	g.budgets, err = g.s.lockBudgets(g.tx, list, g.day, g.uses)
 	return err
+}
+
+// weigh looks up what the coupons ask about the bills: goods, for all of them at once, and past orders. Both are
+// read before the budgets are locked, which others wait for.
+func (g *using) weigh() error {
+	var bills []*weighed
+	for _, a := range g.open {
+		if a.useID != 0 {
+			continue
+		}
+		var offers []*offer
+		for _, id := range a.in.Coupons {
+			if h := g.coupons[id]; h != nil {
+				offers = append(offers, h.offer)
+			}
+		}
+		w, goods, err := weighing(g.tx, a.in.Bill, a.in.CustomerID, g.now, offers)
+		if err != nil {
+			return err
+		}
+		if a.bill = w; goods {
+			bills = append(bills, w)
+		}
+	}
+	return lookUp(g.tx, bills)
 }
 
 func sorted(m map[int64]*model.Coupon) []*model.Coupon {
@@ -178,7 +207,6 @@ func (g *using) begin(a *useAsking) error {
 		list = append(list, h)
 	}
 	list = stacked(list)
-	a.bill.at = g.now
 	savings, bad, no := countAll(list, a.bill, g.s.Zone)
 	if no != nil {
 		return refused(bad, no)
@@ -319,8 +347,9 @@ func (g *using) write() error {
 			f.UseID = a.use.ID
 			facts = append(facts, event.CouponRedeemed{CouponUseFact: *f})
 		}
-		a.out.id = a.use.ID
-		requests[i] = &model.CouponRequest{RequestKey: a.key[:], Body: a.body[:], Answer: asJSON(answer{ID: a.use.ID}), CreatedAt: g.now}
+		body := a.useItem.body()
+		a.out.id, a.out.use = a.use.ID, a.after()
+		requests[i] = &model.CouponRequest{RequestKey: a.key[:], Body: body[:], Answer: answer{ID: a.use.ID}.text(), CreatedAt: g.now}
 	}
 	if err := g.moved.write(); err != nil {
 		return err
@@ -338,6 +367,15 @@ func (g *using) write() error {
 	}
 	_, err := g.s.Events.RecordEach(g.tx, facts...)
 	return err
+}
+
+// after is the use as the caller is told of it.
+func (a *useAsking) after() *Use {
+	u := &Use{CouponUse: *a.use}
+	for _, p := range a.parts {
+		u.Parts = append(u.Parts, *p)
+	}
+	return u
 }
 
 // writeUses inserts the uses that are new and updates the others; coupons learn which use has them.

@@ -90,9 +90,10 @@ func (l *Log) write(tx *gorm.DB, rows []*model.Event, suspect func(*model.Event)
 	return isNew, nil
 }
 
-// anyMayRepeat is for facts: the platform tells most things twice. Of one alone the insert itself tells.
+// anyMayRepeat is for facts: the platform tells most things twice. Of one alone the insert itself tells; and moves of
+// coupons are told with the ledger's entry, of which there is one.
 func anyMayRepeat(rows []*model.Event) func(*model.Event) bool {
-	return func(*model.Event) bool { return len(rows) > 1 }
+	return func(e *model.Event) bool { return len(rows) > 1 && e.Source != SourceCoupon }
 }
 
 // insertTries bounds how often others may be quicker with some of the keys.
