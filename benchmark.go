@@ -142,12 +142,13 @@ func benchSegmentCommand() *cli.Command {
 			&cli.IntFlag{Name: "server-pid", Usage: "process of its server, to count CPU time"},
 			&cli.IntFlag{Name: "customers", Value: 1_000_000, Usage: "to fill it with; the others follow"},
 			&cli.IntFlag{Name: "rounds", Value: 5}, &cli.IntFlag{Name: "asks", Value: 20, Usage: "of the index, for each statement"},
+			&cli.StringFlag{Name: "rules", Usage: "a part of the names of the `RULES` to measure; all if not given"},
 			&cli.IntFlag{Name: "rate", Value: 500, Usage: "events a second that change a segment"},
 			&cli.DurationFlag{Name: "patience", Value: 2 * time.Minute, Usage: "with one form of a statement"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			measure := func(d *bench.Database) error {
-				err := bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks"), Patience: c.Duration("patience")}, os.Stdout)
+				err := bench.Segment(ctx, bench.SegmentOptions{DSN: d.DSN, ServerPID: d.ServerPID, Rounds: c.Int("rounds"), Asks: c.Int("asks"), Patience: c.Duration("patience"), Only: c.String("rules")}, os.Stdout)
 				if err != nil {
 					return err
 				}

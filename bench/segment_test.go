@@ -27,6 +27,10 @@ func TestSegment(t *testing.T) {
 		}
 	}
 	out.Reset()
+	if err := Segment(t.Context(), SegmentOptions{DSN: dsn, Rounds: 1, Asks: 1, Only: "narrow"}, &out); err != nil || !regexp.MustCompile(`(?m)^ids by the index: p50 \S+ ms, p95 \S+ ms$`).MatchString(out.String()) {
+		t.Errorf("only a rule of seven conditions: %v\n%s", err, out.String())
+	}
+	out.Reset()
 	if err := SegmentLive(t.Context(), LiveOptions{DSN: dsn, Rate: 50, Duration: time.Second}, &out); err != nil {
 		t.Fatal(err, out.String())
 	}

@@ -58,7 +58,7 @@ type ListCustomersInput struct {
 	AddedTo       time.Time `query:"added_to"`
 }
 
-// ListCustomers lists the customers that the viewer may see, the most recently met first.
+// ListCustomers lists the customers that the viewer may see, the most recently met first: by the staff in the viewer's scope, or by anybody.
 func (h *Handlers) ListCustomers(ctx context.Context, in *ListCustomersInput) (*Page[Customer], error) {
 	f, err := h.customerFilter(ctx, in)
 	if err != nil {

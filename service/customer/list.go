@@ -80,7 +80,8 @@ func (s *Service) scopeOf(ctx context.Context, v *staff.Viewer) (scope, error) {
 	return scope{all, ids}, err
 }
 
-// List gives the customers that the viewer may see, the most recently met first. Its cost doesn't grow
+// List gives the customers that the viewer may see, the most recently met first: by the house, or by the staff in the
+// viewer's scope when that is not everybody. Its cost doesn't grow
 // with the number of pages before. It fails with ErrFilter or ErrCursor.
 func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, error) {
 	if err := f.check(); err != nil {
@@ -105,7 +106,7 @@ func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, e
 	page := &Page{}
 	if len(rows) > f.Limit {
 		rows = rows[:f.Limit]
-		page.Next = cursor{rows[f.Limit-1].FirstSeenAt, rows[f.Limit-1].ID}.String()
+		page.Next = rows[f.Limit-1].place.String()
 	}
 	byCustomer, err := relationsOf(db, sc, rowIDs(rows))
 	if err != nil {
@@ -117,7 +118,7 @@ func (s *Service) List(ctx context.Context, v *staff.Viewer, f Filter) (*Page, e
 	}
 	page.Items = make([]Item, len(rows))
 	for i, r := range rows {
-		page.Items[i] = Item{r, byCustomer[r.ID], tagIDs(tags[r.ID])}
+		page.Items[i] = Item{r.Customer, byCustomer[r.ID], tagIDs(tags[r.ID])}
 	}
 	return page, nil
 }
@@ -202,7 +203,7 @@ func readCursor(text string) (cursor, error) {
 	return c, nil
 }
 
-func rowIDs(rows []model.Customer) []int64 {
+func rowIDs(rows []listed) []int64 {
 	ids := make([]int64, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID

@@ -36,26 +36,57 @@ func borneTags(tx *gorm.DB, now time.Time) *gorm.DB {
 // borne are the states in which an assignment says that a relation bears the tag.
 var borne = []string{"add", "synced"}
 
+// followed are the statuses in which a staff member sees a customer.
+var followed = []string{StatusActive, StatusHalf, StatusLeft}
+
 // seen narrows relations to those that may be seen: of the staff in scope, and followed by them still.
 // A staff member who removed a customer no longer follows; one whom the customer left does.
 func (sc scope) seen(q *gorm.DB) *gorm.DB {
 	if sc.all {
 		return q
 	}
-	return q.Where("relation.staff_id IN ? AND relation.status IN ?", sc.staffIDs, []string{StatusActive, StatusHalf, StatusLeft})
+	return q.Where("relation.staff_id IN ? AND relation.status IN ?", sc.staffIDs, followed)
 }
 
-// listCustomers gives one row more than the page holds. Conditions about relations are an uncorrelated
-// subquery, so that the database may begin with whichever side is smaller; but when nearly all
-// relations fit, customers are walked in order, asking of each, until the page is full.
-func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor, now time.Time) ([]model.Customer, error) {
-	q := tx.Model(&model.Customer{}).Where("customer.merged_into = 0")
+// listed is a customer with its place in the list.
+type listed struct {
+	model.Customer
+	place cursor
+}
+
+// listCustomers gives one row more than the page holds: whoever sees everybody sees first whom the house met last, others
+// whom the staff in their scope met last.
+func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor, now time.Time) ([]listed, error) {
+	if !sc.all {
+		return listMet(tx, sc, f, at, now)
+	}
+	q := f.people(tx.Model(&model.Customer{}), tx, sc, now)
+	// Conditions about relations are an uncorrelated subquery, so that the database may begin with whichever side is smaller; but
+	// when nearly all relations fit, customers are walked in order, asking of each, until the page is full.
 	switch related, asked := f.relations(tx, sc); {
-	case asked && sc.all && f.broad():
+	case asked && f.broad():
 		q = q.Where("EXISTS (?)", related.Select("1").Where("relation.customer_id = customer.id"))
 	case asked:
 		q = q.Where("customer.id IN (?)", related.Select("relation.customer_id"))
 	}
+	if !at.isZero() {
+		q = q.Where("customer.first_seen_at <= ? AND (customer.first_seen_at < ? OR customer.id < ?)", at.at, at.at, at.id)
+	}
+	var rows []model.Customer
+	err := q.Order("customer.first_seen_at DESC, customer.id DESC").Limit(f.Limit + 1).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("list customers: %w", err)
+	}
+	out := make([]listed, len(rows))
+	for i, r := range rows {
+		out[i] = listed{r, cursor{r.FirstSeenAt, r.ID}}
+	}
+	return out, nil
+}
+
+// people narrows customers to those who fit what is asked of themselves.
+func (f Filter) people(q, tx *gorm.DB, sc scope, now time.Time) *gorm.DB {
+	q = q.Where("customer.merged_into = 0")
 	if len(f.TagIDs) > 0 {
 		q = q.Where("customer.id IN (?)", borneTags(tx, now).Where("tag_id IN ?", f.TagIDs).Select("customer_id"))
 	}
@@ -72,15 +103,7 @@ func listCustomers(tx *gorm.DB, sc scope, f Filter, at cursor, now time.Time) ([
 		remarked := sc.seen(tx.Model(&model.Relation{})).Where("relation.remark LIKE ? ESCAPE '!'", part).Select("relation.customer_id")
 		q = q.Where("(customer.name LIKE ? ESCAPE '!' OR customer.id IN (?))", part, remarked)
 	}
-	if !at.isZero() {
-		q = q.Where("customer.first_seen_at <= ? AND (customer.first_seen_at < ? OR customer.id < ?)", at.at, at.at, at.id)
-	}
-	var rows []model.Customer
-	err := q.Order("customer.first_seen_at DESC, customer.id DESC").Limit(f.Limit + 1).Find(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("list customers: %w", err)
-	}
-	return rows, nil
+	return q
 }
 
 // broad tells whether most relations of the house may fit.
@@ -92,10 +115,24 @@ func (f Filter) broad() bool {
 // relations selects the relations that fit; asked is false when nothing is asked of them.
 func (f Filter) relations(tx *gorm.DB, sc scope) (q *gorm.DB, asked bool) {
 	q = sc.seen(tx.Model(&model.Relation{}))
-	asked = !sc.all
-	where := func(wanted bool, cond string, args ...any) {
+	for _, c := range f.ofRelations() {
+		q = q.Where(c.sql, c.args...)
+		asked = true
+	}
+	return q, asked || !sc.all
+}
+
+// condition is a part of a statement with its parameters.
+type condition struct {
+	sql  string
+	args []any
+}
+
+// ofRelations is what is asked of relations, the scope aside.
+func (f Filter) ofRelations() (out []condition) {
+	where := func(wanted bool, sql string, args ...any) {
 		if wanted {
-			q, asked = q.Where(cond, args...), true
+			out = append(out, condition{sql, args})
 		}
 	}
 	where(f.AccountID != 0, "relation.account_id = ?", f.AccountID)
@@ -104,7 +141,7 @@ func (f Filter) relations(tx *gorm.DB, sc scope) (q *gorm.DB, asked bool) {
 	where(f.ChannelCodeID != 0, "relation.channel_code_id = ?", f.ChannelCodeID)
 	where(!f.AddedFrom.IsZero(), "relation.added_at >= ?", f.AddedFrom.UTC())
 	where(!f.AddedTo.IsZero(), "relation.added_at < ?", f.AddedTo.UTC())
-	return q, asked
+	return out
 }
 
 // like escapes what LIKE takes as a pattern; the sign of escape is '!'.
