@@ -29,6 +29,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
+	"zhiyin/service/activity"
 	"zhiyin/service/apikey"
 	"zhiyin/service/audience"
 	"zhiyin/service/autotag"
@@ -82,6 +83,7 @@ type parts struct {
 
 	events      *event.Log
 	accounts    *account.Service
+	activity    *activity.Service
 	staff       *staff.Service
 	customers   *customer.Service
 	segments    *segment.Service
@@ -298,6 +300,9 @@ func (p *parts) capabilities(context.Context) (err error) {
 		return err
 	}
 	p.reach()
+	p.activity = activity.New(activity.Deps{
+		DB: p.db, Now: p.now, Accounts: p.accounts, Scope: p.staff, Corp: func(a string) activity.Platform { return p.gateway.Corp(a) }, Logger: p.log,
+	})
 	p.groups = group.New(p.db, events, p.now, p.staff, func(a string) group.Platform { return p.gateway.Corp(a) })
 	p.intake = intake.New(intake.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags,
@@ -383,6 +388,7 @@ func (p *parts) jobs() job.Deps {
 		TagRuleTick:        p.autotags.Tick,
 		TagRulePrune:       p.autotags.Prune,
 		JourneyTick:        p.journeys.Tick,
+		ActivityRead:       p.activity.Read,
 		SyncFull:           p.intake.StartAll,
 		SyncSchedule:       p.cfg.Sync.Schedule,
 		CallbackIPsRefresh: p.callbackIPs.Refresh,
@@ -428,6 +434,7 @@ func (p *parts) faces(context.Context) error {
 		Console: &console.Handlers{
 			APIKeys:     p.apiKeys,
 			Accounts:    p.accounts,
+			Activity:    p.activity,
 			Acquisition: p.acquisition,
 			AutoTags:    p.autotags,
 			Campaigns:   p.campaigns,

@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"autotag"},
 	{"lifecycle"},
 	{"outreach"},
-	{"acquisition", "group"},
+	{"acquisition", "group", "activity"},
 	{"coupon"},
 	{"loyalty"},
 	{"campaign"},

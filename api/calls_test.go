@@ -102,6 +102,7 @@ var calls = map[string]call{
 	})},
 	"GET /accounts/{id}/welcome-statistics": {kind: model.KindAccount, row: acme, query: "from=2026-11-01&to=2026-11-22"},
 
+	"GET /staff-activity":     {query: "from=2026-11-01&to=2026-11-22"},
 	"GET /staff":              {},
 	"POST /staff":             {body: with(map[string]any{"login": "new.person", "name": "新人", "password": "a long enough phrase", "roles": []string{"sales"}})},
 	"PUT /staff/{id}/roles":   {kind: model.KindStaff, row: targetID, want: 204, body: with(map[string]any{"roles": []string{"auditor"}})},

@@ -31,6 +31,7 @@ import (
 	"zhiyin/model/modeltest"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
+	"zhiyin/service/activity"
 	"zhiyin/service/apikey"
 	"zhiyin/service/autotag"
 	"zhiyin/service/campaign"
@@ -134,6 +135,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Tags: tags, Remarks: customers,
 		Corp: func(a string) acquisition.Platform { return gateway.Corp(a) },
 	}))(t)
+	counted := activity.New(activity.Deps{DB: r.db, Now: now, Scope: r.staff})
 	groups := group.New(r.db, r.events, now, r.staff, func(a string) group.Platform { return gateway.Corp(a) })
 	inbox := intake.New(intake.Deps{
 		DB: r.db, Queue: queue, Now: now, Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Acquisition: codes,
@@ -181,6 +183,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 			AutoTags:    autotags,
 			Campaigns:   pushes,
 			Catalog:     trade,
+			Activity:    counted,
 			Channels:    channels,
 			Coupons:     offers,
 			Cursors:     must(console.NewCursors(key))(t),

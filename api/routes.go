@@ -139,6 +139,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	put(f, "/accounts/{id}/callback-keys", may("account.write"), "更换回调密钥 · Rotate callback keys", h.RotateCallbackKeys)
 	get(f, "/accounts/{id}/welcome-statistics", may("channel_code.read"), "欢迎语统计 · How welcomes went", h.WelcomeStatistics)
 
+	get(f, "/staff-activity", may("staff.read"), "成员联系统计 · What staff did, as the platform counts it", h.ListStaffActivity)
 	get(f, "/staff", may("staff.read"), "成员 · Staff", h.ListStaff)
 	post(f, "/staff", may("staff.write"), "新增后台用户 · Create a console user", h.CreateStaff)
 	put(f, "/staff/{id}/roles", may("staff.write"), "设置角色 · Set roles", h.SetStaffRoles)

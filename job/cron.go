@@ -45,6 +45,7 @@ type Deps struct {
 	TagRuleTick        func(ctx context.Context) error
 	TagRulePrune       func(ctx context.Context) error
 	JourneyTick        func(ctx context.Context) error
+	ActivityRead       func(ctx context.Context) error
 	SyncFull           func(ctx context.Context) error
 	SegmentTick        func(ctx context.Context) error
 	SegmentRebuild     func(ctx context.Context) error
@@ -119,6 +120,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "media.renew", Schedule: "*/10 * * * *", Max: 10 * time.Minute, CatchUp: true, Run: d.MediaRenew,
 			Zh: "在到期前重新上传欢迎语素材", En: "uploads welcome media again before they expire",
+		}, {
+			Name: "activity.read", Schedule: "37 5 * * *", Max: 6 * time.Hour, CatchUp: true, Run: d.ActivityRead,
+			Zh: "重新读取最近三天的成员联系统计和客户群统计", En: "reads again what the platform counts of staff and their groups, of the last three days",
 		}, {
 			Name: "channel.poll", Schedule: "* * * * *", Max: 30 * time.Minute, Run: d.ChannelPoll,
 			Zh: "查询群发和朋友圈的执行结果", En: "asks what became of mass messages and moments",

@@ -18,7 +18,7 @@ func Rows() []any {
 		&ChannelCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},
-		&CustomerGroup{}, &GroupMember{},
+		&CustomerGroup{}, &GroupMember{}, &StaffActivity{},
 		&Delivery{}, &DeliveryLane{}, &DeliveryTally{}, &DeliveryClaim{}, &DeliveryCall{}, &DeliveryPause{}, &DeliveryPlan{},
 		&SenderTask{}, &MassQuota{}, &ChannelReceipt{}, &ChannelSetting{}, &SubscribeTemplate{}, &SubscribeGrant{}, &KfAccount{}, &KfWindow{}, &Letter{}, &TaskMessage{},
 		&Journey{}, &JourneyVersion{}, &Enrolment{}, &EnrolmentVisit{}, &JourneyCount{}, &JourneyRehearsal{},

@@ -37,6 +37,7 @@ func (s *Simulator) actTable() []controlRoute {
 		act("mass_personal", "mass messages that members send by themselves use the customers' quota {external_userid, times}", s.actMassPersonal),
 		act("moment_publish", "members publish moments {moment_id, userid}; everybody and all without", s.actMomentPublish),
 		act("subscribe", "a user answers the prompt for subscribe messages {appid, person | openid | external_userid, accept, reject, setting}", s.actSubscribe),
+		act("behaviour", "what a member did on a day, for statistics {userid, day, chat_cnt, message_cnt, reply_percentage, avg_reply_time, negative_feedback_cnt, group_messages}", s.actBehaviour),
 		act("kf_text", "somebody writes to a customer-service account {open_kfid, person | external_userid, text, refuses}", s.actKfText),
 		act("kf_fail", "an accepted customer-service message did not arrive {open_kfid, msgid, fail_type}", s.actKfFail),
 		act("enter_session", "user_enter_tempsession pushed to a mini-program {appid, person | openid, session_from}", s.actEnterSession),

@@ -147,6 +147,9 @@ func endpointList() []endpoint {
 		{api: "externalcontact/groupchat/list", method: "POST", right: rightCustomer, safe: true, do: takes(groupList)},
 		{api: "externalcontact/groupchat/get", method: "POST", right: rightCustomer, safe: true, do: takes(groupGet)},
 
+		{api: "externalcontact/get_user_behavior_data", method: "POST", right: rightCustomer, safe: true, do: takes(behaviourGet)},
+		{api: "externalcontact/groupchat/statistic", method: "POST", right: rightCustomer, safe: true, do: takes(groupStatistic)},
+
 		{api: "idconvert/unionid_to_external_userid", method: "POST", right: rightCustomer, safe: true, do: takes(unionToExternal)},
 		{api: "idconvert/batch/external_userid_to_pending_id", method: "POST", right: rightCustomer, safe: true, do: takes(externalToPending)},
 

@@ -58,7 +58,8 @@ type corp struct {
 	Pending     map[string]pending     `json:"pending,omitempty"` // by pending id
 	Mass        []*massMessage         `json:"mass,omitempty"`    // ascending Seq
 	MassUsed    map[string]int         `json:"mass_used,omitempty"`
-	Moments     []*moment              `json:"moments,omitempty"` // ascending Seq
+	Moments     []*moment              `json:"moments,omitempty"`   // ascending Seq
+	Behaviour   map[string]behaviour   `json:"behaviour,omitempty"` // by day and member
 	MomentSeen  map[string]int         `json:"moment_seen,omitempty"`
 	Kf          map[string]*kfAccount  `json:"kf,omitempty"` // by open_kfid
 

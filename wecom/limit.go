@@ -111,6 +111,10 @@ var endpoints = []endpoint{
 	{Limit: Limit{API: "externalcontact/groupchat/list", Concurrency: 8}, repeatable: true, result: "group_chat_list"},
 	{Limit: Limit{API: "externalcontact/groupchat/get", Concurrency: 8}, repeatable: true, result: "group_chat", must: true},
 
+	// 统计: of each member by night
+	{Limit: Limit{API: "externalcontact/get_user_behavior_data", Concurrency: 4}, repeatable: true, result: "behavior_data"},
+	{Limit: Limit{API: "externalcontact/groupchat/statistic", Concurrency: 4}, repeatable: true, result: "items"},
+
 	// 账号ID转换: 100,000 conversions an hour
 	{Limit: Limit{API: "idconvert/unionid_to_external_userid", PerHour: 80_000, Concurrency: 8}, repeatable: true},
 	{Limit: Limit{API: "idconvert/batch/external_userid_to_pending_id", PerHour: 80_000, Concurrency: 8}, repeatable: true, result: "result"},

@@ -10,6 +10,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/account"
 	"zhiyin/service/acquisition"
+	"zhiyin/service/activity"
 	"zhiyin/service/apikey"
 	"zhiyin/service/autotag"
 	"zhiyin/service/campaign"
@@ -41,6 +42,7 @@ import (
 type Handlers struct {
 	APIKeys     *apikey.Service
 	Accounts    *account.Service
+	Activity    *activity.Service
 	Acquisition *acquisition.Service
 	AutoTags    *autotag.Service
 	Campaigns   *campaign.Service

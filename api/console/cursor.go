@@ -33,6 +33,7 @@ func NewCursors(key []byte) (Cursors, error) {
 // The lists that have pages; a cursor is valid in its own alone.
 const (
 	listCampaign       = "campaign"
+	listActivity       = "staff_activity"
 	listCampaignRun    = "campaign_run"
 	listChannelCode    = "channel_code"
 	listCronTick       = "cron_tick"
