@@ -170,6 +170,7 @@ func endpointList() []endpoint {
 		{api: "weixin/wxa/business/getuserphonenumber", method: "POST", do: takes(phoneNumber)},
 		{api: "weixin/wxaapi/newtmpl/gettemplate", method: "GET", safe: true, do: plain(templateList)},
 		{api: "weixin/cgi-bin/message/subscribe/send", method: "POST", do: takes(subscribeSend)},
+		{api: "weixin/wxa/getwxacodeunlimit", method: "POST", safe: true, limits: []window{{Per: "app", Seconds: 60, Max: 5000, Block: 60}}, do: takes(miniCode)},
 		{api: "weixin/wxa/checksession", method: "GET", safe: true, do: plain(checkSession)},
 	}
 }

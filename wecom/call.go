@@ -63,6 +63,10 @@ func (g *Gateway) call(ctx context.Context, a *app, name string, r request, out 
 		if err != nil || out == nil {
 			return err
 		}
+		if picture, ok := out.(*[]byte); ok {
+			*picture = answer
+			return nil
+		}
 		if err := json.Unmarshal(answer, out); err != nil {
 			reflect.ValueOf(out).Elem().SetZero() // half an answer is none
 			return err

@@ -43,6 +43,8 @@ type endpoint struct {
 	// urgent: somebody waits for it now; not queued behind ordinary calls.
 	urgent bool
 	upload bool
+	// picture: the answer is a JPEG or PNG; one in JSON says why there is none.
+	picture bool
 	// result is the field of the answer that holds what was asked for. An answer without errcode
 	// counts only if it has this field; with must, every answer has to have it.
 	result string
@@ -137,6 +139,7 @@ var endpoints = []endpoint{
 	{Limit: Limit{API: "sns/jscode2session"}, host: weixin, get: true, open: true, urgent: true, result: "openid", must: true},
 	{Limit: Limit{API: "wxaapi/newtmpl/gettemplate"}, host: weixin, get: true, repeatable: true, result: "data"},
 	{Limit: Limit{API: "cgi-bin/message/subscribe/send"}, host: weixin},
+	{Limit: Limit{API: "wxa/getwxacodeunlimit", PerMinute: 4_000}, host: weixin, repeatable: true, picture: true, result: "image", must: true},
 	{Limit: Limit{API: "wxa/business/getuserphonenumber"}, host: weixin, urgent: true, result: "phone_info", must: true},
 }
 

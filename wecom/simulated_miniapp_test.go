@@ -1,6 +1,10 @@
 package wecom_test
 
 import (
+	"bytes"
+	"image"
+	_ "image/jpeg"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,4 +46,23 @@ func TestSimulatedMiniAppTokenDies(t *testing.T) {
 		p.control("POST", "/_sim/tokens/revoke", object{"appid": p.cred["mini"].AppID, "errcode": code}, nil)
 		must[*wecom.Phone](t)(p.mini.PhoneNumber(ctx, p.act("phone", object{})["code"].(string)))
 	}
+}
+
+func TestSimulatedMiniAppCode(t *testing.T) {
+	p, ctx := newPlatform(t, nil), t.Context()
+	picture := must[[]byte](t)(p.mini.Code(ctx, wecom.CodePicture{Scene: "r=0123456789abcdef", Page: "pages/invite", Width: 430}))
+	if c, kind, err := image.DecodeConfig(bytes.NewReader(picture)); err != nil || kind != "jpeg" || c.Width == 0 {
+		t.Errorf("%d bytes, %s, %v", len(picture), kind, err)
+	}
+	for name, c := range map[string]wecom.CodePicture{
+		"no scene": {}, "a long scene": {Scene: strings.Repeat("a", 33)}, "spaces": {Scene: "a b"}, "Chinese": {Scene: "码"}, "percents": {Scene: "a%20"},
+		"a page with a slash": {Scene: "a", Page: "/pages/i"}, "a page with a query": {Scene: "a", Page: "pages/i?x=1"}, "too small": {Scene: "a", Width: 100},
+		"a page that the platform refuses": {Scene: "a", Page: "pages//i"},
+	} {
+		_, err := p.mini.Code(ctx, c)
+		refused(t, name, err, wecom.ErrBadInput)
+	}
+	// Tokens that died are replaced here too, where answers are pictures.
+	p.control("POST", "/_sim/tokens/revoke", object{"appid": p.cred["mini"].AppID, "errcode": 42001}, nil)
+	must[[]byte](t)(p.mini.Code(ctx, wecom.CodePicture{Scene: "r=0123456789abcdef"}))
 }

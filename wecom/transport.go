@@ -129,8 +129,10 @@ func (at *attempt) exchange(req *http.Request) (*http.Response, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	if body, e = at.judge(body); e != nil {
-		return nil, e
+	if !at.api.picture || !isPicture(body) {
+		if body, e = at.judge(body); e != nil {
+			return nil, e
+		}
 	}
 	at.body = body
 	resp.Body = io.NopCloser(bytes.NewReader(body))
