@@ -46,6 +46,7 @@ import (
 	"zhiyin/service/keyring"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/loyalty/referral"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -97,6 +98,7 @@ type parts struct {
 	governor    *governor.Governor
 	messages    *message.Service
 	draws       *draw.Service
+	referrals   *referral.Service
 	outreach    *outreach.Service
 	channels    *channel.Service
 	campaigns   *campaign.Service
@@ -368,6 +370,7 @@ func (p *parts) jobs() job.Deps {
 		PointsExpire:     p.loyalty.ExpireDue,
 		PointsVerify:     p.loyalty.Verify,
 		TierLook:         p.loyalty.LookAtTiers,
+		ReferralTick:     p.referrals.Tick,
 		WorkPrune: func(ctx context.Context) error {
 			_, err := p.queue.Prune(ctx, p.cfg.Work.KeepDone)
 			return err
@@ -457,6 +460,7 @@ func (p *parts) faces(context.Context) error {
 			Privacy:     p.privacy,
 			Profiles:    p.profiles,
 			Queue:       p.queue,
+			Referrals:   p.referrals,
 			Scheduler:   p.scheduler,
 			Secure:      secure,
 			Segments:    p.segments,
@@ -475,16 +479,17 @@ func (p *parts) faces(context.Context) error {
 		},
 		OpenDoor: &open.Door{Keys: p.apiKeys},
 		MiniApp: &miniapp.Handlers{
-			Channels: p.channels,
-			Coupons:  p.coupons,
-			Draws:    p.draws,
-			Events:   p.events,
-			Governor: p.governor,
-			IDs:      p.ids,
-			Loyalty:  p.loyalty,
-			Privacy:  p.privacy,
-			Profiles: p.profiles,
-			Visits:   p.visits,
+			Channels:  p.channels,
+			Coupons:   p.coupons,
+			Draws:     p.draws,
+			Referrals: p.referrals,
+			Events:    p.events,
+			Governor:  p.governor,
+			IDs:       p.ids,
+			Loyalty:   p.loyalty,
+			Privacy:   p.privacy,
+			Profiles:  p.profiles,
+			Visits:    p.visits,
 		},
 		MiniAppDoor: &miniapp.Door{
 			Visits: p.visits, Agreed: p.privacy,

@@ -10,8 +10,10 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/keyring"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/loyalty/referral"
 	"zhiyin/service/segment"
 	"zhiyin/service/social/draw"
+	"zhiyin/service/webhook"
 )
 
 // offers puts together what is given to customers and kept like money.
@@ -33,6 +35,15 @@ func (p *parts) offers() {
 		Coupons: giver{p.coupons}, Logger: p.log,
 	})
 	p.keys.Seals(keyring.DrawSeeds, draw.Seals()...)
+	pictures := webhook.Guard{}.Client()
+	p.closers = append(p.closers, func() error { pictures.CloseIdleConnections(); return nil })
+	p.referrals = referral.New(referral.Deps{
+		DB: p.db, Events: p.events, Now: p.now, Segments: drawSegments{p.segments, segment.Membership{DB: p.db}}, Purse: p.loyalty, Coupons: giver{p.coupons},
+		Media: p.acquisition, Accounts: p.accounts, MiniApp: func(a string) referral.MiniApp { return p.gateway.MiniApp(a) },
+		Pictures: pictures, Key: p.keys.Key(keyring.CouponCodes), Logger: p.log,
+	})
+	p.customers.Owns(p.referrals.Mover())
+	p.events.Feed("referral", p.referrals.OnEvents, referral.Kinds...)
 }
 
 // giver gives coupons for points and as prizes.

@@ -140,6 +140,11 @@ const (
 	startedDraw // another, to be started
 	endedDraw
 	drawTryID
+	referralID      // a draft
+	startedReferral // another, to be published
+	openReferral
+	referralEdgeID
+	referralRewardID
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -388,6 +393,17 @@ func twins() []any {
 // club is a customer with points, a rule, a gift, and one who waits for theirs.
 func club() []any {
 	return []any{
+		programme(referralID, "draft"), programme(startedReferral, "draft"), programme(openReferral, "active"),
+		&model.ReferralStep{ProgrammeID: openReferral, Friends: 1, Kind: "gift", Name: "水杯"}, &model.ReferralBudget{ProgrammeID: openReferral, LimitRewards: 10, UsedRewards: 1},
+		&model.ReferralCode{ProgrammeID: openReferral, CustomerID: ownCustomer, HolderID: ownCustomer, Code: "0123456789abcdef", CreatedAt: noon},
+		&model.ReferralEdge{
+			ID: referralEdgeID, ProgrammeID: openReferral, InviterID: ownCustomer, InviteeID: careCustomer, State: "review", Score: 40, Signals: "device_again",
+			TouchedAt: noon, JoinedAt: &noonRow, DueAt: &noonRow, UpdatedAt: noon,
+		},
+		&model.ReferralReward{
+			ID: referralRewardID, ProgrammeID: openReferral, CustomerID: ownCustomer, RewardKey: "a", Role: "inviter", Kind: "gift", Name: "水杯", State: "to_hand_over",
+			DueAt: noon, CreatedAt: noon, UpdatedAt: noon,
+		},
 		luckyDraw(drawID, "draft"), luckyDraw(startedDraw, "draft"), luckyDraw(endedDraw, "ended"),
 		&model.DrawPrize{DrawID: endedDraw, Name: "手机", Kind: "gift", Odds: 1, Stock: 1},
 		&model.DrawTry{ID: drawTryID, DrawID: endedDraw, Number: 1, CustomerID: ownCustomer, Day: 20261122, RequestKey: "a", Nonce: "n", Place: 0, Won: true, State: "to_hand_over", CreatedAt: noon, UpdatedAt: noon},
@@ -425,6 +441,13 @@ func pushes() []any {
 		rows = append(rows, c, &model.CampaignVariant{CampaignID: id, Name: "A", ShareBP: 10000, MessageID: pushedID})
 	}
 	return rows
+}
+
+func programme(id int64, state string) *model.ReferralProgramme {
+	return &model.ReferralProgramme{
+		ID: id, Name: "老带新", State: state, From: noon.Add(-time.Hour), Until: noon.Add(24 * time.Hour), Ask: "sign_in", CoolOffDays: 7, Link: "https://shop.example.com/i/{code}",
+		Version: 1, CreatedAt: noon, UpdatedAt: noon,
+	}
 }
 
 func luckyDraw(id int64, state string) *model.LuckyDraw {

@@ -45,6 +45,7 @@ import (
 	"zhiyin/service/journey"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/loyalty/referral"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -67,23 +68,24 @@ var noon = time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC)
 
 // replica is one whole server: every service over a real database, and a platform that is out of reach.
 type replica struct {
-	t        testing.TB
-	db       *gorm.DB
-	clock    *clock.Fake
-	ids      model.PublicIDs
-	staff    *staff.Service
-	events   *event.Log
-	keys     *apikey.Service
-	hooks    *webhook.Service
-	server   *Server
-	handler  http.Handler
-	metrics  *prometheus.Registry
-	logs     *safeBuffer
-	privacy  *privacy.Service
-	profiles *profile.Service
-	visits   *visit.Service
-	platform *miniPlatform
-	desk     *desk
+	t         testing.TB
+	db        *gorm.DB
+	clock     *clock.Fake
+	ids       model.PublicIDs
+	staff     *staff.Service
+	events    *event.Log
+	keys      *apikey.Service
+	hooks     *webhook.Service
+	server    *Server
+	handler   http.Handler
+	metrics   *prometheus.Registry
+	logs      *safeBuffer
+	privacy   *privacy.Service
+	profiles  *profile.Service
+	visits    *visit.Service
+	platform  *miniPlatform
+	referrals *referral.Service
+	desk      *desk
 }
 
 // options is what a test wants otherwise.
@@ -129,6 +131,9 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	club := loyalty.New(loyalty.Deps{DB: r.db, Events: r.events, Now: now, Zone: zone, Customers: customers, Logger: log})
 	segments := segment.New(segment.Deps{DB: r.db, Events: r.events, Queue: queue, Now: now, Zone: zone, Staff: r.staff, Logger: log})
 	draws := draw.New(draw.Deps{DB: r.db, Now: now, Zone: zone, Vault: vaulttest.New(t), Purse: club, Logger: log})
+	invitations := referral.New(referral.Deps{DB: r.db, Events: r.events, Now: now, Purse: club, Accounts: accounts, Key: key, Logger: log})
+	r.referrals = invitations
+	r.events.Feed("referral", invitations.OnEvents, referral.Kinds...)
 	autotags := autotag.New(autotag.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, Tags: tags, Logger: log})
 	tags.UseSegments(segment.Membership{DB: r.db})
 	codes := must(acquisition.New(acquisition.Deps{
@@ -202,6 +207,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 			Privacy:     r.privacy,
 			Profiles:    r.profiles,
 			Queue:       queue,
+			Referrals:   invitations,
 			Scheduler:   scheduler,
 			Secure:      o.secure,
 			Segments:    segments,
@@ -220,16 +226,17 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		OpenDoor: &open.Door{Keys: r.keys},
 		Door:     &console.Door{Staff: r.staff, Secure: o.secure},
 		MiniApp: &miniapp.Handlers{
-			Channels: channels,
-			Coupons:  offers,
-			Draws:    draws,
-			Events:   r.events,
-			Governor: gov,
-			IDs:      r.ids,
-			Loyalty:  club,
-			Privacy:  r.privacy,
-			Profiles: r.profiles,
-			Visits:   r.visits,
+			Channels:  channels,
+			Coupons:   offers,
+			Draws:     draws,
+			Referrals: invitations,
+			Events:    r.events,
+			Governor:  gov,
+			IDs:       r.ids,
+			Loyalty:   club,
+			Privacy:   r.privacy,
+			Profiles:  r.profiles,
+			Visits:    r.visits,
 		},
 		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
 		Sidebar: &sidebar.Handlers{

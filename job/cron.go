@@ -28,6 +28,7 @@ type Deps struct {
 	PointsExpire       func(ctx context.Context) error
 	PointsVerify       func(ctx context.Context) error
 	TierLook           func(ctx context.Context) error
+	ReferralTick       func(ctx context.Context) error
 	CampaignTick       func(ctx context.Context) error
 	CampaignCount      func(ctx context.Context) error
 	WorkPrune          func(ctx context.Context) error
@@ -171,6 +172,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "tier.look", Schedule: "43 0 * * *", Max: time.Hour, CatchUp: true, Run: d.TierLook,
 			Zh: "会员等级到期复核", En: "looks at customers for whose tier the time is over",
+		}, {
+			Name: "referral.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.ReferralTick,
+			Zh: "计入冷静期已过的好友，发放邀请奖励", En: "counts friends whose cool-off is over, and gives rewards",
 		}, {
 			Name: "campaign.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.CampaignTick,
 			Zh: "开始到期的活动，结束已发完的活动", En: "begins campaigns that are due, and ends those whose messages have all left",

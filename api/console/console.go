@@ -23,6 +23,7 @@ import (
 	"zhiyin/service/journey"
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/loyalty/referral"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -65,6 +66,7 @@ type Handlers struct {
 	Privacy     *privacy.Service
 	Profiles    *profile.Service
 	Queue       *work.Queue
+	Referrals   *referral.Service
 	Scheduler   *job.Scheduler
 	Secure      bool // the public address is https
 	Segments    *segment.Service

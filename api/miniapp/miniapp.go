@@ -9,6 +9,7 @@ import (
 	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/loyalty"
+	"zhiyin/service/loyalty/referral"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/privacy"
@@ -19,16 +20,17 @@ import (
 
 // Handlers holds the services that the mini-program's routes call.
 type Handlers struct {
-	IDs      model.PublicIDs
-	Visits   *visit.Service
-	Profiles *profile.Service
-	Privacy  *privacy.Service
-	Events   *event.Log
-	Loyalty  *loyalty.Service
-	Coupons  *coupon.Service
-	Governor *governor.Governor
-	Channels *channel.Service
-	Draws    *draw.Service
+	IDs       model.PublicIDs
+	Visits    *visit.Service
+	Profiles  *profile.Service
+	Privacy   *privacy.Service
+	Events    *event.Log
+	Loyalty   *loyalty.Service
+	Coupons   *coupon.Service
+	Governor  *governor.Governor
+	Channels  *channel.Service
+	Draws     *draw.Service
+	Referrals *referral.Service
 }
 
 // None is the answer that holds nothing but its status.

@@ -150,7 +150,7 @@ func (s *Service) checkPoster(ctx context.Context, d *Definition) error {
 			return err
 		}
 		if a.Kind != account.KindMiniApp {
-			return ErrInvalid.With("account_id", "不是小程序 / not a mini-program")
+			return ErrInvalid.With("miniapp_account_id", "不是小程序 / not a mini-program")
 		}
 	}
 	if d.BackgroundID == 0 {

@@ -57,6 +57,14 @@ var friendStates = map[string]string{
 	Touched: "coming", Cooling: "waiting", Review: "waiting", Counted: "counted", Left: "left", Refused: "not_counted",
 }
 
+// FriendState is what customers see of the state of an edge.
+func FriendState(state string) string {
+	if seen, ok := friendStates[state]; ok {
+		return seen
+	}
+	return "not_counted"
+}
+
 // Friends gives a page of those whom a customer has invited, the newest first. It fails with ErrNotFound.
 func (s *Service) Friends(ctx context.Context, customerID, id, before int64, limit int) ([]Friend, error) {
 	db := s.DB.WithContext(ctx)
@@ -69,7 +77,7 @@ func (s *Service) Friends(ctx context.Context, customerID, id, before int64, lim
 	}
 	list := make([]Friend, len(rows))
 	for i, r := range rows {
-		list[i] = Friend{r.ID, masked(r.Name), friendStates[r.State], r.TouchedAt}
+		list[i] = Friend{r.ID, masked(r.Name), FriendState(r.State), r.TouchedAt}
 	}
 	return list, nil
 }

@@ -6,9 +6,12 @@ package referral
 
 import (
 	"context"
+	"image"
 	"log/slog"
+	"net/http"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"gorm.io/gorm"
 
 	"zhiyin/model"
@@ -109,6 +112,10 @@ type Deps struct {
 	Coupons  loyalty.Coupons
 	Media    Media
 	Accounts Accounts
+	// MiniApp gives the codes of mini-programs, for an account by its short name.
+	MiniApp func(account string) MiniApp
+	// Pictures fetches avatars from addresses that customers' rows hold: it must reach public addresses alone. nil: there are none.
+	Pictures *http.Client
 	Key      []byte // with which devices and addresses are hashed
 	Logger   *slog.Logger
 }
@@ -116,10 +123,22 @@ type Deps struct {
 // Service owns programmes, codes, edges and rewards. Safe for concurrent use.
 type Service struct {
 	Deps
+	posters *memory[[]byte]
+	grounds *memory[*image.RGBA]
+	drawing singleflight.Group
+	pens    chan struct{} // one for each poster that may be drawn at a time
 }
 
+const (
+	postersSize = 32 << 20
+	groundsSize = 16 << 20
+	pens        = 2
+)
+
 // New makes a Service. Have its OnEvents fed with Kinds, its Mover owned, and its Tick run.
-func New(d Deps) *Service { return &Service{Deps: d} }
+func New(d Deps) *Service {
+	return &Service{Deps: d, posters: newMemory[[]byte](postersSize), grounds: newMemory[*image.RGBA](groundsSize), pens: make(chan struct{}, pens)}
+}
 
 // Programme is a programme with its ladder and its budget.
 type Programme struct {

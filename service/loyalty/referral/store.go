@@ -141,6 +141,15 @@ func standing(tx *gorm.DB, id int64) (int64, error) {
 	return 0, fmt.Errorf("customer %d is merged in a circle", id)
 }
 
+// avatarOf is where the platform keeps a customer's avatar.
+func avatarOf(tx *gorm.DB, customerID int64) (string, error) {
+	var c model.Customer
+	if err := tx.Select("id", "avatar").Where("id = ?", customerID).Take(&c).Error; err != nil {
+		return "", fmt.Errorf("find customer %d: %w", customerID, err)
+	}
+	return c.Avatar, nil
+}
+
 // codeOf gives the first of a customer's codes of a programme; nil: they have none.
 func codeOf(tx *gorm.DB, programmeID, customerID int64) (*model.ReferralCode, error) {
 	var rows []model.ReferralCode
