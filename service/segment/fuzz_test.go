@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"zhiyin/model"
 )
@@ -44,6 +49,9 @@ type guard struct {
 	words map[string]bool
 	known *Vocabulary
 	envs  [2]*Env
+
+	mu     sync.Mutex
+	passed map[string]bool // statements whose words were read
 }
 
 var newGuard = sync.OnceValue(func() *guard {
@@ -92,31 +100,49 @@ func (g *guard) compiled(e *Env, r *Rule) []Query {
 	return append(crossings, all, some)
 }
 
-func (g *guard) tries(t *testing.T, raw []byte) {
+// tries holds one rule, if it is one, and tells whether it was accepted.
+func (g *guard) tries(t *testing.T, raw []byte) bool {
 	rule, err := Decode(raw, rowIDs{}, g.known)
 	if err != nil {
 		if !errors.Is(err, ErrRule) {
-			t.Fatalf("%q: refused with %v", raw, err)
+			t.Errorf("%q: refused with %v", raw, err)
 		}
-		return
+		return false
 	}
 	tame := tamed(rule)
-	for _, e := range g.envs {
-		others := g.compiled(e, tame)
-		for i, q := range g.compiled(e, rule) {
-			if q.SQL != others[i].SQL {
-				t.Fatalf("%q changes the statement:\n%s\n%s", raw, q.SQL, others[i].SQL)
-			}
-			if n := strings.Count(q.SQL, "?"); n != len(q.Args) {
-				t.Fatalf("%q: %d places for %d parameters\n%s", raw, n, len(q.Args), q.SQL)
-			}
-			for _, word := range sqlWords.FindAllString(q.SQL, -1) {
-				if !g.words[word] {
-					t.Fatalf("%q brings %q into the statement\n%s", raw, word, q.SQL)
-				}
-			}
+	e := g.envs[len(raw)%2] // by chance
+	others := g.compiled(e, tame)
+	for i, q := range g.compiled(e, rule) {
+		if q.SQL != others[i].SQL {
+			t.Errorf("%q changes the statement:\n%s\n%s", raw, q.SQL, others[i].SQL)
+		}
+		if n := strings.Count(q.SQL, "?"); n != len(q.Args) {
+			t.Errorf("%q: %d places for %d parameters\n%s", raw, n, len(q.Args), q.SQL)
+		}
+		if word := g.stranger(q.SQL); word != "" {
+			t.Errorf("%q brings %q into the statement\n%s", raw, word, q.SQL)
 		}
 	}
+	return true
+}
+
+// stranger gives a word of a statement that harmless rules never say; empty: there is none.
+func (g *guard) stranger(sql string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.passed[sql] {
+		return ""
+	}
+	for _, word := range sqlWords.FindAllString(sql, -1) {
+		if !g.words[word] {
+			return word
+		}
+	}
+	if len(g.passed) > 100_000 || g.passed == nil {
+		g.passed = map[string]bool{}
+	}
+	g.passed[sql] = true
+	return ""
 }
 
 // tamed is the rule with harmless texts in the place of all that are free.
@@ -266,6 +292,49 @@ func (h *hostile) values(op Op, kind Type, choices []Choice) []any {
 		}
 	}
 	return out
+}
+
+// TestV1_ManyHostileRules is the fuzz by chance alone, without the engine: TEST_LARGE=1 tries ten million rules, or as
+// many as -timeout allows, on all cores.
+func TestV1_ManyHostileRules(t *testing.T) {
+	g, total := newGuard(), 2_000
+	if os.Getenv("TEST_LARGE") != "" {
+		total = 10_000_000
+	}
+	var tried, accepted atomic.Int64
+	end, limited := t.Deadline()
+	var workers sync.WaitGroup
+	for n := range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(n), 9))
+			for tried.Load() < int64(total) && !t.Failed() && !(limited && time.Until(end) < 10*time.Second) {
+				tried.Add(1)
+				program := make([]byte, 10+rnd.IntN(150))
+				for j := range program {
+					program[j] = byte(rnd.IntN(256))
+				}
+				text := []rune(pick(rnd, hostileTexts))
+				for range rnd.IntN(4) { // and cut, doubled, put together anew
+					at := rnd.IntN(len(text) + 1)
+					text = slices.Insert(text, at, []rune(pick(rnd, hostileTexts))...)
+				}
+				h := hostile{program: program, text: string(text)}
+				raw, err := json.Marshal(h.node(1))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if g.tries(t, raw) {
+					accepted.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d rules, %d of them accepted", tried.Load(), accepted.Load())
+	if accepted.Load() < tried.Load()/100 {
+		t.Errorf("only %d of %d were accepted", accepted.Load(), tried.Load())
+	}
 }
 
 // TestV2_NestedFiltersToDepthEight: what is harmless at the top is harmless below, however deep; deeper than eight is refused.

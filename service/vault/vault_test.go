@@ -46,9 +46,9 @@ func TestSealAndOpen(t *testing.T) {
 	}
 }
 
-// TestP09_ASealedValueOpensOnlyWhereItStands: moved to another row, column or table, cut or changed, it
+// TestP9_ASealedValueOpensOnlyWhereItStands: moved to another row, column or table, cut or changed, it
 // is refused.
-func TestP09_ASealedValueOpensOnlyWhereItStands(t *testing.T) {
+func TestP9_ASealedValueOpensOnlyWhereItStands(t *testing.T) {
 	v := mustNew(t, nextKey)
 	sealed := v.Seal("+8613800138000", here)
 	for name, at := range map[string]Place{
