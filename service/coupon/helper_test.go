@@ -38,15 +38,22 @@ type house struct {
 
 func newHouse(t testing.TB) *house { return open(t, modeltest.DB(t), clock.NewFake(noon)) }
 
-// open is one replica over a database.
+// open is one replica over a database, with a clock that tests set.
 func open(t testing.TB, db *gorm.DB, c *clock.Fake) *house {
-	queue := work.New(db, c.Now)
-	events := event.New(queue, c.Now, event.Options{DB: db, Zone: shanghai})
+	h := openBy(t, db, c.Now)
+	h.clock = c
+	return h
+}
+
+// openBy is one replica over a database that goes by a clock.
+func openBy(t testing.TB, db *gorm.DB, now clock.Clock) *house {
+	queue := work.New(db, now)
+	events := event.New(queue, now, event.Options{DB: db, Zone: shanghai})
 	s := New(Deps{
-		DB: db, Events: events, Queue: queue, Now: c.Now, Zone: shanghai, Persons: everybody{}, Segments: members{db}, Vault: vaulttest.New(t),
+		DB: db, Events: events, Queue: queue, Now: now, Zone: shanghai, Persons: everybody{}, Segments: members{db}, Vault: vaulttest.New(t),
 		IDs: must(model.NewPublicIDs([]byte("0123456789abcdef0123456789abcdef"))), Key: []byte("0123456789abcdef0123456789abcdef"), Logger: slog.New(slog.DiscardHandler),
 	})
-	return &house{Service: s, t: t, db: db, clock: c, queue: queue}
+	return &house{Service: s, t: t, db: db, queue: queue}
 }
 
 // everybody may be seen by everybody.

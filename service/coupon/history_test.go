@@ -228,9 +228,13 @@ func checkHistory(t *testing.T, h *house) {
 			}
 		}
 	}
-	for id, s := range state {
-		if got := h.coupon(id); got.State != s || got.Version != version[id] {
-			t.Errorf("coupon %d is %s at %d, its history says %s at %d", id, got.State, got.Version, s, version[id])
+	var coupons []model.Coupon
+	if err := h.db.Find(&coupons).Error; err != nil || len(coupons) != len(state) {
+		t.Fatalf("%d coupons, %d histories, %v", len(coupons), len(state), err)
+	}
+	for _, got := range coupons {
+		if s := state[got.ID]; got.State != s || got.Version != version[got.ID] {
+			t.Errorf("coupon %d is %s at %d, its history says %s at %d", got.ID, got.State, got.Version, s, version[got.ID])
 		}
 	}
 }

@@ -172,3 +172,71 @@ func TestF3_KilledInTheMiddleOfClaims(t *testing.T) {
 	}
 	h.reconciles()
 }
+
+// TestF3_KilledAroundTheCommit: a process is killed with everything written and nothing committed, and with everything committed and
+// nothing answered; the client repeats, and gets the one coupon, and the one use of it.
+func TestF3_KilledAroundTheCommit(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		t.Run(when, func(t *testing.T) {
+			dsn := modeltest.DSN(t)
+			h := open(t, modeltest.Open(t, dsn), clock.NewFake(noon))
+			b := h.batch()
+			there := map[string]int64{"before": 0, "after": 1}[when]
+			die := func(o order, rows func() int64) reply {
+				t.Helper()
+				r := startReplica(t, dsn, envDies+"="+when, envAt+"="+noon.Format(time.RFC3339))
+				if a, ok := r.do(o); ok {
+					t.Fatalf("it lives, and says %+v", a)
+				}
+				if n := rows(); n != there {
+					t.Errorf("%s: %d there after the kill, want %d", o.Verb, n, there)
+				}
+				again := h.serve(t.Context(), o)
+				if again.ID == 0 || again != h.serve(t.Context(), o) || rows() != 1 {
+					t.Errorf("%s repeated: %+v, %d rows", o.Verb, again, rows())
+				}
+				return again
+			}
+			c := die(order{Verb: actIssue, Key: "claim-once", Batch: b.ID, Customer: 7}, func() int64 { return modeltest.Count[model.Coupon](t, h.db) })
+			die(order{Verb: actRedeem, Key: "redeem-once", Customer: 7, Coupons: []int64{c.ID}, Bill: bill("A1", 5000)}, func() int64 {
+				return modeltest.Count[model.CouponUse](t, h.db)
+			})
+			if n := modeltest.Count[model.CouponEntry](t, h.db); n != 2 {
+				t.Errorf("%d entries, want 2", n)
+			}
+			h.reconciles()
+		})
+	}
+}
+
+// TestV23_LimitsRacedByProcesses: all ask for all at once, through processes, on two days: the stock, each customer's limit and each customer's
+// limit of a day hold, and what there is is given.
+func TestV23_LimitsRacedByProcesses(t *testing.T) {
+	dsn := modeltest.DSN(t)
+	h := open(t, modeltest.Open(t, dsn), clock.NewFake(noon))
+	const customers, each = 12, 4
+	b := h.batch(func(in *BatchInput) { in.Stock, in.PerCustomer, in.PerDay = 30, 3, 2 })
+	// On the first day all get the two of the day, 24; on the second one more each until 30 are gone.
+	for day, want := range []int64{24, 30} {
+		at := noon.AddDate(0, 0, day).Format(time.RFC3339)
+		replicas := []*replica{startReplica(t, dsn, envAt+"="+at), startReplica(t, dsn, envAt+"="+at), startReplica(t, dsn, envAt+"="+at)}
+		var wg sync.WaitGroup
+		for i := range customers * each {
+			wg.Go(func() {
+				a, ok := replicas[i%len(replicas)].do(order{N: i, Verb: actIssue, Key: fmt.Sprintf("claim-%d-%d", day, i), Batch: b.ID, Customer: int64(1 + i/each)})
+				if !ok || a.Unsure != "" || a.Fault != "" && a.Fault != ErrLimit.Code && a.Fault != ErrDayLimit.Code && a.Fault != ErrSoldOut.Code {
+					t.Errorf("%v %+v", ok, a)
+				}
+			})
+		}
+		wg.Wait()
+		for _, r := range replicas {
+			r.kill()
+		}
+		if n := h.count(b.ID).Issued; n != want || modeltest.Count[model.Coupon](t, h.db) != want {
+			t.Errorf("day %d: %d issued, want %d", day+1, n, want)
+		}
+	}
+	checkHistory(t, h) // which holds each customer's limits, too
+	h.reconciles()
+}
