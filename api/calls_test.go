@@ -435,8 +435,9 @@ var calls = map[string]call{
 }
 
 var (
-	pointsRuleBody = map[string]any{"name": "消费", "event_kind": "order.paid", "per_fen": 100, "valid_days": 365, "enabled": true}
-	drawBody       = map[string]any{
+	pointsRuleBody = map[string]any{"name": "消费", "event_kind": "order.paid", "per_fen": 100, "valid_days": 365, "enabled": true,
+		"where": []any{map[string]any{"property": "shop", "op": "is", "value": "杭州一店"}}}
+	drawBody = map[string]any{
 		"name": "大转盘", "style": "wheel", "from": noon, "until": noon.AddDate(0, 0, 7), "per_day": 3,
 		"prizes": []any{map[string]any{"name": "手机", "kind": "gift", "odds": 1000, "stock": 1}},
 	}

@@ -72,6 +72,15 @@ type PointsRule struct {
 	UpdatedAt time.Time
 }
 
+// PointsMatch narrows the events of a rule by what they say; all of a rule's must hold.
+type PointsMatch struct {
+	ID       int64
+	RuleID   int64
+	Property string
+	Op       string // is, is_not, contains, at_least, at_most
+	Value    string
+}
+
 // CheckIn 签到 is a day on which a customer checked in.
 type CheckIn struct {
 	ID         int64

@@ -22,7 +22,7 @@ func Rows() []any {
 		&Delivery{}, &DeliveryLane{}, &DeliveryTally{}, &DeliveryClaim{}, &DeliveryCall{}, &DeliveryPause{}, &DeliveryPlan{},
 		&SenderTask{}, &MassQuota{}, &ChannelReceipt{}, &ChannelSetting{}, &SubscribeTemplate{}, &SubscribeGrant{}, &KfAccount{}, &KfWindow{}, &Letter{}, &TaskMessage{},
 		&Journey{}, &JourneyVersion{}, &Enrolment{}, &EnrolmentVisit{}, &JourneyCount{}, &JourneyRehearsal{},
-		&PointsAccount{}, &PointsEntry{}, &PointsLot{}, &PointsUse{}, &PointsRule{}, &CheckIn{}, &Tier{}, &CustomerTier{}, &TierChange{}, &LoyaltySetting{}, &Reward{}, &Redemption{},
+		&PointsAccount{}, &PointsEntry{}, &PointsLot{}, &PointsUse{}, &PointsRule{}, &PointsMatch{}, &CheckIn{}, &Tier{}, &CustomerTier{}, &TierChange{}, &LoyaltySetting{}, &Reward{}, &Redemption{},
 		&GovernorSetting{}, &ContactBook{}, &ContactRefusal{}, &SourceHoldout{}, &Message{}, &MessageVersion{}, &MessagePolicy{},
 		&Campaign{}, &CampaignVariant{}, &CampaignRun{}, &CampaignMember{}, &CampaignArm{}, &ShortLink{}, &ShortLinkDay{},
 		&LuckyDraw{}, &DrawPrize{}, &DrawTry{},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 	"zhiyin/service/loyalty"
 )
 
@@ -130,23 +131,35 @@ type PointsRule struct {
 
 // PointsRuleBody is what a rule says.
 type PointsRuleBody struct {
-	Name      string     `json:"name" minLength:"1" maxLength:"64"`
-	EventKind string     `json:"event_kind" minLength:"1" maxLength:"64"`
-	Points    int64      `json:"points,omitempty" minimum:"0" doc:"for each event"`
-	PerFen    int64      `json:"per_fen,omitempty" minimum:"0" doc:"or one point for so many fen paid"`
-	PerDay    int64      `json:"per_day,omitempty" minimum:"0" doc:"at most, of one customer; 0: no bound"`
-	PerMonth  int64      `json:"per_month,omitempty" minimum:"0"`
-	InAll     int64      `json:"in_all,omitempty" minimum:"0"`
-	ValidDays int        `json:"valid_days,omitempty" minimum:"0" maximum:"3650" doc:"until they expire; 0: never"`
-	Tiered    bool       `json:"tiered,omitempty" doc:"the customer's tier multiplies it"`
-	Enabled   bool       `json:"enabled,omitempty"`
-	From      *time.Time `json:"from,omitempty"`
-	Until     *time.Time `json:"until,omitempty"`
+	Name      string        `json:"name" minLength:"1" maxLength:"64"`
+	EventKind string        `json:"event_kind" minLength:"1" maxLength:"64"`
+	Where     []PointsMatch `json:"where,omitempty" maxItems:"10" doc:"all must hold"`
+	Points    int64         `json:"points,omitempty" minimum:"0" doc:"for each event"`
+	PerFen    int64         `json:"per_fen,omitempty" minimum:"0" doc:"or one point for so many fen paid"`
+	PerDay    int64         `json:"per_day,omitempty" minimum:"0" doc:"at most, of one customer; 0: no bound"`
+	PerMonth  int64         `json:"per_month,omitempty" minimum:"0"`
+	InAll     int64         `json:"in_all,omitempty" minimum:"0"`
+	ValidDays int           `json:"valid_days,omitempty" minimum:"0" maximum:"3650" doc:"until they expire; 0: never"`
+	Tiered    bool          `json:"tiered,omitempty" doc:"the customer's tier multiplies it"`
+	Enabled   bool          `json:"enabled,omitempty"`
+	From      *time.Time    `json:"from,omitempty"`
+	Until     *time.Time    `json:"until,omitempty"`
 }
 
-func (h *Handlers) pointsRule(r *model.PointsRule) PointsRule {
+// PointsMatch narrows events by what they say.
+type PointsMatch struct {
+	Property string `json:"property" minLength:"1" maxLength:"64" doc:"of the kind; or source: from where the event came (open, miniapp…)"`
+	Op       string `json:"op" enum:"is,is_not,contains,at_least,at_most"`
+	Value    string `json:"value" minLength:"1" maxLength:"64"`
+}
+
+func (h *Handlers) pointsRule(r *loyalty.Rule) PointsRule {
+	var where []PointsMatch
+	for _, m := range r.Where {
+		where = append(where, PointsMatch(m))
+	}
 	return PointsRule{h.IDs.Of(model.KindPointsRule, r.ID), r.Version, PointsRuleBody{
-		r.Name, r.EventKind, r.Points, r.PerFen, r.PerDay, r.PerMonth, r.InAll, r.ValidDays, r.Tiered, r.Enabled, r.From, r.Until,
+		r.Name, r.EventKind, where, r.Points, r.PerFen, r.PerDay, r.PerMonth, r.InAll, r.ValidDays, r.Tiered, r.Enabled, r.From, r.Until,
 	}, r.UpdatedAt}
 }
 
@@ -195,8 +208,12 @@ func (h *Handlers) savePointsRule(ctx context.Context, id, version int64, b *Poi
 	if r.err != nil {
 		return nil, r.err
 	}
+	var where []event.Match
+	for _, m := range b.Where {
+		where = append(where, event.Match(m))
+	}
 	row, err := h.Loyalty.SaveRule(ctx, ViewerOf(ctx).StaffID, id, version, loyalty.RuleInput{
-		Name: b.Name, EventKind: b.EventKind, Points: b.Points, PerFen: b.PerFen, PerDay: b.PerDay, PerMonth: b.PerMonth, InAll: b.InAll,
+		Name: b.Name, EventKind: b.EventKind, Where: where, Points: b.Points, PerFen: b.PerFen, PerDay: b.PerDay, PerMonth: b.PerMonth, InAll: b.InAll,
 		ValidDays: b.ValidDays, Tiered: b.Tiered, Enabled: b.Enabled, From: b.From, Until: b.Until,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 	"zhiyin/service/segment"
 )
 
@@ -80,11 +81,7 @@ type Happening struct {
 }
 
 // Match narrows events by what they say; all must fit.
-type Match struct {
-	Property string
-	Op       string // is, is_not, contains, at_least, at_most
-	Value    string // ids as row ids
-}
+type Match = event.Match
 
 // Node is a step in its place.
 type Node struct {

@@ -280,9 +280,6 @@ func (r *reader) ids(place string, f Field, raw json.RawMessage) any {
 	return out
 }
 
-// matchOps are the questions about what an event says. Names are data.
-var matchOps = []string{"is", "is_not", "contains", "at_least", "at_most"}
-
 func (r *reader) happening(place string, raw json.RawMessage) any {
 	var in struct {
 		Kind  string `json:"kind"`
@@ -308,12 +305,12 @@ func (r *reader) happening(place string, raw json.RawMessage) any {
 		switch {
 		case !known:
 			r.fail(at+".property", "这种事件没有这个属性", "events of this kind say no such thing")
-		case !slices.Contains(matchOps, m.Op):
+		case !event.KnownOp(m.Op):
 			r.fail(at+".op", "is、is_not、contains、at_least、at_most", "is, is_not, contains, at_least, at_most")
 		case utf8.RuneCountInString(m.Value) > 64 || !readable(m.Value):
 			r.fail(at+".value", "最多 64 个字", "at most 64 characters")
 		default:
-			h.Where = append(h.Where, Match{m.Property, m.Op, r.matched(at+".value", p, m.Value)})
+			h.Where = append(h.Where, Match{Property: m.Property, Op: m.Op, Value: r.matched(at+".value", p, m.Value)})
 		}
 	}
 	return h

@@ -92,5 +92,5 @@ var triggers = []*trigger{
 
 // about is an event that names a row.
 func about(kind, property string, id int64) *Happening {
-	return &Happening{kind, []Match{{property, "is", number(id)}}}
+	return &Happening{kind, []Match{{Property: property, Op: "is", Value: number(id)}}}
 }

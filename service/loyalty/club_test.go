@@ -3,8 +3,11 @@ package loyalty
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"gorm.io/gorm"
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
@@ -23,6 +26,13 @@ func TestRules(t *testing.T) {
 		{"neither fixed nor by money", func(in *RuleInput) { in.Points = 0 }},
 		{"both", func(in *RuleInput) { in.PerFen = 100 }},
 		{"money of what is no payment", func(in *RuleInput) { in.Points, in.PerFen = 0, 100 }},
+		{"no bound on what clients tell", func(in *RuleInput) { in.PerDay, in.PerMonth, in.InAll = 0, 0, 0 }},
+		{"what such events do not say", func(in *RuleInput) { in.Where = []event.Match{{Property: "stars", Op: "is", Value: "5"}} }},
+		{"no such question", func(in *RuleInput) { in.Where = []event.Match{{Property: "product", Op: "like", Value: "5"}} }},
+		{"nothing asked", func(in *RuleInput) { in.Where = []event.Match{{Property: "product", Op: "is"}} }},
+		{"too many questions", func(in *RuleInput) {
+			in.Where = slices.Repeat([]event.Match{{Property: "product", Op: "is", Value: "5"}}, 11)
+		}},
 		{"a bound below zero", func(in *RuleInput) { in.PerDay = -1 }},
 		{"over before it begins", func(in *RuleInput) { at := noon; in.From, in.Until = &at, &at }},
 	} {
@@ -291,4 +301,61 @@ func TestRedeem(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].StaffID != 9 {
 		t.Errorf("handed over: %+v, %v", list, err)
 	}
+}
+
+// TestReviewsAndSurveysEarn: of what other systems tell, a kind that operators have defined earns points, where the event says
+// what the rule asks for and comes from where it has to, within the rule's bounds.
+func TestReviewsAndSurveysEarn(t *testing.T) {
+	h := newHouse(t)
+	for _, name := range []string{"review_posted", "survey_answered"} {
+		_, err := h.Events.Define(t.Context(), event.Kind{
+			Name: name, Zh: "评价", En: "Review", Class: event.ClassBehaviour, Properties: []event.Property{
+				{Name: "stars", Zh: "星级", En: "Stars", Type: event.Integer}, {Name: "text", Zh: "内容", En: "Text", Type: event.Text},
+			},
+		})
+		h.must(err)
+	}
+	review := RuleInput{
+		Name: "带图评价", EventKind: "review_posted", Points: 20, PerDay: 30, Enabled: true,
+		Where: []event.Match{{Property: "stars", Op: "at_least", Value: "4"}, {Property: "source", Op: "is", Value: "open"}},
+	}
+	r, err := h.SaveRule(t.Context(), 1, 0, 0, review)
+	h.must(err)
+	_, err = h.SaveRule(t.Context(), 1, 0, 0, RuleInput{Name: "问卷", EventKind: "survey_answered", Points: 50, InAll: 50, Enabled: true})
+	h.must(err)
+	say := func(customer int64, kind, source, payload string) {
+		t.Helper()
+		lastEvent++
+		e := model.Event{ID: lastEvent, Kind: kind, CustomerID: customer, Source: source, Payload: payload, OccurredAt: h.clock.Now()}
+		for range 2 { // at least once
+			h.must(h.tx(func(tx *gorm.DB) error { return h.OnEvents(tx, []model.Event{e}) }))
+		}
+	}
+	for _, tt := range []struct {
+		name, kind, source, payload string
+		sum                         int64
+	}{
+		{"too few stars", "review_posted", "open", `{"stars":3}`, 0},
+		{"no stars at all", "review_posted", "open", `{"text":"5"}`, 0},
+		{"told by the client itself", "review_posted", "miniapp", `{"stars":5}`, 0},
+		{"as the rule asks", "review_posted", "open", `{"stars":4}`, 20},
+		{"up to the day's bound", "review_posted", "open", `{"stars":5}`, 30},
+		{"beyond it", "review_posted", "open", `{"stars":5}`, 30},
+		{"a survey", "survey_answered", "miniapp", `{}`, 80},
+		{"a second survey", "survey_answered", "miniapp", `{}`, 80},
+	} {
+		say(1, tt.kind, tt.source, tt.payload)
+		if a, err := h.Account(t.Context(), nil, 1); err != nil || a.Balance != tt.sum {
+			t.Errorf("%s: %d points, want %d, %v", tt.name, a.Balance, tt.sum, err)
+		}
+	}
+	review.Where = review.Where[:1]
+	if _, err = h.SaveRule(t.Context(), 1, r.ID, r.Version, review); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := h.Rules(t.Context()); err != nil || len(list) != 2 || len(list[0].Where) != 1 || len(list[1].Where) != 0 {
+		t.Errorf("rules %+v, %v", list, err)
+	}
+	say(2, "review_posted", "miniapp", `{"stars":5}`)
+	h.has(2, 20, 0)
 }

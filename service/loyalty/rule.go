@@ -18,8 +18,9 @@ import (
 type RuleInput struct {
 	Name      string
 	EventKind string
-	Points    int64 // for each event
-	PerFen    int64 // or one point for so many fen of the event's value
+	Where     []event.Match // what the events have to say, or from where they come (source); all must hold
+	Points    int64         // for each event
+	PerFen    int64         // or one point for so many fen of the event's value
 	// PerDay, PerMonth and InAll bound what one customer earns by it; 0: no bound.
 	PerDay, PerMonth, InAll int64
 	ValidDays               int
@@ -44,15 +45,17 @@ func byMoney(kind string) bool {
 }
 
 func (in *RuleInput) check(kinds []event.Kind) error {
-	known := false
-	for _, k := range kinds {
-		known = known || k.Name == in.EventKind && earnable(k)
+	var kind *event.Kind
+	for i, k := range kinds {
+		if k.Name == in.EventKind && earnable(k) {
+			kind = &kinds[i]
+		}
 	}
 	n := utf8.RuneCountInString(strings.TrimSpace(in.Name))
 	switch {
 	case n == 0 || n > 64:
 		return ErrInvalid.With("name", "1 到 64 个字 / 1 to 64 characters")
-	case !known:
+	case kind == nil:
 		return ErrInvalid.With("event_kind", "这种事件不能获得积分 / nothing is earned for such events")
 	case (in.Points > 0) == (in.PerFen > 0) || in.Points < 0 || in.PerFen < 0 || in.Points > 1_000_000:
 		return ErrInvalid.With("points", "固定积分与按金额二选一 / either so many, or by money")
@@ -60,12 +63,14 @@ func (in *RuleInput) check(kinds []event.Kind) error {
 		return ErrInvalid.With("per_fen", "只有付款的事件按金额 / only of events that are payments")
 	case in.PerDay < 0 || in.PerMonth < 0 || in.InAll < 0:
 		return ErrInvalid.With("per_day", "不能为负 / not below zero")
+	case kind.Tracked && in.PerDay+in.PerMonth+in.InAll == 0:
+		return ErrInvalid.With("per_day", "客户端可自行上报的事件必须设上限 / what clients may tell by themselves needs a bound")
 	case in.ValidDays < 0 || in.ValidDays > maxDays:
 		return ErrInvalid.With("valid_days", "0 到 3650 / 0 to 3650")
 	case in.From != nil && in.Until != nil && !in.From.Before(*in.Until):
 		return ErrInvalid.With("until", "晚于开始 / after its beginning")
 	}
-	return nil
+	return checkWhere(in.Where, kind)
 }
 
 func (in *RuleInput) write(row *model.PointsRule) {
@@ -76,7 +81,7 @@ func (in *RuleInput) write(row *model.PointsRule) {
 
 // SaveRule makes a rule (id and version 0), or replaces one of the version that was read. It fails with ErrInvalid,
 // ErrNotFound or ErrChanged.
-func (s *Service) SaveRule(ctx context.Context, staffID, id, version int64, in RuleInput) (*model.PointsRule, error) {
+func (s *Service) SaveRule(ctx context.Context, staffID, id, version int64, in RuleInput) (*Rule, error) {
 	kinds, err := s.Events.Kinds(ctx)
 	if err != nil {
 		return nil, err
@@ -100,16 +105,24 @@ func (s *Service) SaveRule(ctx context.Context, staffID, id, version int64, in R
 		row.Version++
 		row.ChangedBy, row.UpdatedAt = staffID, s.Now()
 		if id == 0 {
-			return insert(tx, row)
+			err = insert(tx, row)
+		} else {
+			err = saveAll(tx, row)
 		}
-		return saveAll(tx, row)
+		if err != nil {
+			return err
+		}
+		return replaceMatches(tx, row.ID, in.Where)
 	})
-	return row, err
+	if err != nil {
+		return nil, err
+	}
+	return &Rule{*row, in.Where}, nil
 }
 
 // Rules lists all rules.
-func (s *Service) Rules(ctx context.Context) ([]model.PointsRule, error) {
-	return rules(s.DB.WithContext(ctx))
+func (s *Service) Rules(ctx context.Context) ([]Rule, error) {
+	return rulesWhere(s.DB.WithContext(ctx))
 }
 
 // settled are the kinds of facts after which what an order earned may be other than it should, and so may a tier.
@@ -122,11 +135,11 @@ const sourceOrder = "order"
 // OnEvents gives points for what happened and settles those of orders that were undone. It writes to the caller's
 // transaction alone, and repeating it changes nothing.
 func (s *Service) OnEvents(tx *gorm.DB, batch []model.Event) error {
-	list, err := rules(tx)
+	list, err := rulesWhere(tx)
 	if err != nil {
 		return err
 	}
-	byKind := map[string][]model.PointsRule{}
+	byKind := map[string][]Rule{}
 	for _, r := range list {
 		if r.Enabled {
 			byKind[r.EventKind] = append(byKind[r.EventKind], r)
@@ -137,8 +150,15 @@ func (s *Service) OnEvents(tx *gorm.DB, batch []model.Event) error {
 		if e.CustomerID == 0 {
 			continue
 		}
+		var said event.Said
 		for _, r := range byKind[e.Kind] {
-			if err := s.earnByRule(tx, &r, e); err != nil {
+			if said == nil && len(r.Where) > 0 {
+				said = event.ReadSaid(e.Payload)
+			}
+			if !r.fits(e, said) {
+				continue
+			}
+			if err := s.earnByRule(tx, &r.PointsRule, e); err != nil {
 				return fmt.Errorf("rule %d on event %d: %w", r.ID, e.ID, err)
 			}
 		}

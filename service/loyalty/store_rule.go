@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/event"
 )
 
 func rules(tx *gorm.DB) (rows []model.PointsRule, err error) {
@@ -94,4 +95,32 @@ func saveSetting(tx *gorm.DB, row *model.LoyaltySetting) (changed bool, err erro
 		return false, fmt.Errorf("save the setting of the club: %w", res.Error)
 	}
 	return res.RowsAffected == 1, nil
+}
+
+// matchesOf reads the filters of all rules, by rule.
+func matchesOf(tx *gorm.DB) (map[int64][]event.Match, error) {
+	var rows []model.PointsMatch
+	if err := tx.Order("id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list filters of rules: %w", err)
+	}
+	out := map[int64][]event.Match{}
+	for _, r := range rows {
+		out[r.RuleID] = append(out[r.RuleID], event.Match{Property: r.Property, Op: r.Op, Value: r.Value})
+	}
+	return out, nil
+}
+
+// replaceMatches replaces the filters of a rule that the caller has locked, or made.
+func replaceMatches(tx *gorm.DB, ruleID int64, list []event.Match) error {
+	if err := tx.Where("rule_id = ?", ruleID).Delete(&model.PointsMatch{}).Error; err != nil {
+		return fmt.Errorf("replace filters of rule %d: %w", ruleID, err)
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	rows := make([]model.PointsMatch, len(list))
+	for i, m := range list {
+		rows[i] = model.PointsMatch{RuleID: ruleID, Property: m.Property, Op: m.Op, Value: m.Value}
+	}
+	return insert(tx, &rows)
 }
