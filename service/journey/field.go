@@ -123,10 +123,19 @@ func readClock(text string) (clockTime, bool) {
 
 func (c clockTime) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
 
-// on is the time of day on the day of a moment.
+// on is the time of day on the day of a moment. Where clocks are put forward over it, it is the moment at which they are: not before.
 func (c clockTime) on(day time.Time, zone *time.Location) time.Time {
 	y, m, d := day.In(zone).Date()
-	return time.Date(y, m, d, int(c)/60, int(c)%60, 0, 0, zone).UTC()
+	at := time.Date(y, m, d, int(c)/60, int(c)%60, 0, 0, zone)
+	if at.Day() == d && at.Hour()*60+at.Minute() == int(c) {
+		return at.UTC()
+	}
+	// Go gives a moment as far before or behind the gap as the gap is wide.
+	from, to := at.ZoneBounds()
+	if at.Day() != d || at.Hour()*60+at.Minute() < int(c) {
+		return to.UTC()
+	}
+	return from.UTC()
 }
 
 // next is the first such time, on one of these weekdays, that is not before a moment.

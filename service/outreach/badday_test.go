@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 )
@@ -332,4 +335,39 @@ func TestF17_RatesWithoutRedis(t *testing.T) {
 	if passed < 980 || passed > 1021 {
 		t.Errorf("%d calls in ten seconds at 100 a second", passed)
 	}
+}
+
+// TestF18_RedisWiped: whatever Redis forgets in the middle of a run, and when it goes away and comes back empty, nobody is left out or
+// gets it twice.
+func TestF18_RedisWiped(t *testing.T) {
+	const customers, perSecond = 300, 400
+	r := newRig(t, Description{Batch: 1, Doubt: DoubtReconcile, Limits: []Limit{{Calls: perSecond, Per: time.Second}}})
+	redisServer := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: redisServer.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { client.Close() })
+	with := func(d *Deps) { d.Redis, d.KeyPrefix = client, "test:" }
+	a, b := r.service(with), r.service(with)
+	r.plan(a, Intent{}, 1, customers+1)
+	r.ch.delay, r.ch.Concurrency = 5*time.Millisecond, 1
+	began := time.Now()
+	r.runs(a)
+	r.runs(b)
+	wipes := 0
+	r.eventually("all are accepted", 30*time.Second, func() bool {
+		switch wipes++; {
+		case wipes == 10:
+			redisServer.SetError("LOADING Redis is loading the dataset in memory")
+		case wipes == 20:
+			redisServer.SetError("")
+		default:
+			redisServer.FlushAll()
+		}
+		return r.states()[Accepted] == customers
+	})
+	t.Logf("wiped %d times in %s", wipes, time.Since(began).Round(time.Millisecond))
+	if wipes <= 20 {
+		t.Error("it was over before Redis was back")
+	}
+	r.once()
+	r.sums()
 }
