@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"gorm.io/gorm"
 
 	"zhiyin/api/callback"
@@ -93,6 +94,7 @@ type options struct {
 	secure  bool
 	proxies []string
 	ready   []Check
+	redis   redis.UniversalClient // nil: none, as where it is away for good
 }
 
 func newReplica(t testing.TB, dsn string, o options) *replica {
@@ -147,7 +149,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		Groups: groups, Visits: r.visits, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
 	})
 	trade := catalog.New(r.db, r.events, queue, now, customers, r.staff)
-	r.keys = apikey.New(r.db, now, vaulttest.New(t), nil, "")
+	r.keys = apikey.New(r.db, now, vaulttest.New(t), o.redis, "")
 	r.hooks = webhook.New(webhook.Deps{
 		DB: r.db, Events: r.events, Queue: queue, Now: now, Vault: vaulttest.New(t), IDs: r.ids,
 		Public: func(payload string) map[string]any { return console.PublicPayload(r.ids, payload) },
@@ -238,7 +240,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 			Profiles:  r.profiles,
 			Visits:    r.visits,
 		},
-		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
+		MiniAppDoor: &miniapp.Door{Visits: r.visits, Agreed: r.privacy, Limits: &rate.Limits{Redis: o.redis, Now: now, Rates: miniapp.Rates, Refusal: miniapp.ErrTooOften}},
 		Sidebar: &sidebar.Handlers{
 			Now: now, Corp: func(string) sidebar.Platform { return r.desk }, PageURL: sidebarPage, Origins: []string{"https://scrm.example.com"}, OpenURL: "https://open.weixin.qq.com",
 		},

@@ -56,9 +56,11 @@ const miniID = base + 900
 // mini is a company with a mini-program.
 type mini struct{ *company }
 
-func newMini(t testing.TB) mini {
+func newMini(t testing.TB) mini { return newMiniWith(t, options{}) }
+
+func newMiniWith(t testing.TB, o options) mini {
 	t.Helper()
-	c := newCompany(t)
+	c := newCompanyWith(t, o)
 	modeltest.Create(t, c.db, &model.Account{ID: miniID, Kind: account.KindMiniApp, Name: "shop", Title: "小程序", PlatformID: "wx1", Enabled: true, CreatedAt: noon, UpdatedAt: noon})
 	return mini{c}
 }

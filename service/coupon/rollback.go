@@ -204,15 +204,15 @@ func (r *rollingBack) run() (off model.Fen, err error) {
 	return off, err
 }
 
-// part takes back of one coupon's savings what belongs to the pieces returned by now, and was not taken back before.
-func (r *rollingBack) part(p *model.CouponUsePart) (back model.Fen, err error) {
-	list := shares(p)
+// takeBack takes back of what a coupon saved, line by line, what belongs to the pieces returned by now and was not taken back before.
+// The delivery comes back with the whole alone.
+func (b *Bill) takeBack(list []share, whole bool) (back model.Fen) {
 	for i := range list {
 		sh := &list[i]
 		due := sh.Off
-		if !r.whole {
+		if !whole {
 			due = 0
-			for _, l := range r.bill.Lines {
+			for _, l := range b.Lines {
 				if l.Line == sh.Line {
 					due = returnedOf(sh.Off, l.Returned, l.Quantity)
 				}
@@ -221,6 +221,13 @@ func (r *rollingBack) part(p *model.CouponUsePart) (back model.Fen, err error) {
 		back += due - sh.Returned
 		sh.Returned = due
 	}
+	return back
+}
+
+// part takes back of one coupon's savings what belongs to the pieces returned by now, and was not taken back before.
+func (r *rollingBack) part(p *model.CouponUsePart) (back model.Fen, err error) {
+	list := shares(p)
+	back = r.bill.takeBack(list, r.whole)
 	if back == 0 {
 		return 0, nil
 	}

@@ -1,9 +1,11 @@
 package coupon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/clock"
 )
 
 // TestKinds: what each kind saves, and how it is divided among lines.
@@ -317,4 +320,107 @@ func TestDailyBudget(t *testing.T) {
 	}
 	h.clock.Advance(24 * time.Hour)
 	must(h.redeem(7, bill("A2", 5000), list[1].ID))
+}
+
+// TestRefundsAddUp is a property: whatever was bought and saved, and in whatever order the pieces come back, one by one or several at once,
+// every refund gives back something from nothing to what is left, and all of them what was saved, to the fen.
+func TestRefundsAddUp(t *testing.T) {
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		var bill Bill
+		var saved model.Fen
+		var list []share
+		var pieces []int
+		for i := range 1 + r.IntN(5) {
+			l := Line{Line: i + 1, Quantity: int64(1 + r.IntN(9)), PriceFen: model.Fen(r.IntN(5000))}
+			bill.Lines = append(bill.Lines, l)
+			if off := model.Fen(r.Int64N(int64(l.total()) + 1)); off > 0 {
+				list = append(list, share{Line: l.Line, Off: off})
+				saved += off
+			}
+			for range l.Quantity {
+				pieces = append(pieces, i+1)
+			}
+		}
+		if r.IntN(2) == 0 {
+			list = append(list, share{Off: 600}) // the delivery
+			saved += 600
+		}
+		r.Shuffle(len(pieces), func(i, j int) { pieces[i], pieces[j] = pieces[j], pieces[i] })
+		var back model.Fen
+		for len(pieces) > 0 {
+			n := 1 + r.IntN(min(3, len(pieces)))
+			var whole bool
+			for _, line := range pieces[:n] {
+				whole = must(bill.giveBack([]ReturnedLine{{line, 1}}))
+			}
+			pieces = pieces[n:]
+			now := bill.takeBack(list, whole)
+			if back += now; now < 0 || back > saved || whole != (len(pieces) == 0) {
+				t.Fatalf("seed %d: %d came back, %d of %d in all", seed, now, back, saved)
+			}
+			if again := bill.takeBack(list, whole); again != 0 {
+				t.Fatalf("seed %d: %d came back for nothing", seed, again)
+			}
+		}
+		if back != saved {
+			t.Fatalf("seed %d: %d of %d came back", seed, back, saved)
+		}
+	}
+}
+
+// TestRedeemAfterRefund: as long as anything of an order is kept its coupon stays used; then it is good for one other order, and the
+// order that was refunded has nothing more to give back.
+func TestRedeemAfterRefund(t *testing.T) {
+	h := newHouse(t)
+	c := h.has(h.batch().ID, 7)
+	u := must(h.redeem(7, Bill{Order: "A1", Lines: []Line{{Line: 1, Quantity: 2, PriceFen: 3000}}}, c.ID))
+	refund := func() error {
+		_, err := h.RollBack(t.Context(), RollBackInput{Key: h.key("key:1"), UseID: u.ID, Lines: []ReturnedLine{{1, 1}}})
+		return err
+	}
+	if err := refund(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.redeem(7, bill("A2", 5000), c.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("after a partial refund: %v", err)
+	}
+	if err := refund(); err != nil {
+		t.Fatal(err)
+	}
+	second := must(h.redeem(7, bill("A1", 5000), c.ID)) // the order may be placed again
+	if _, err := h.redeem(7, bill("A3", 5000), c.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("twice after a refund: %v", err)
+	}
+	if err := refund(); !errors.Is(err, ErrUse) {
+		t.Errorf("a refund of what was refunded: %v", err)
+	}
+	if got := h.coupon(c.ID); got.State != Used || got.UseID != second.ID {
+		t.Errorf("the coupon is %s, by use %d, want %d", got.State, got.UseID, second.ID)
+	}
+	h.reconciles()
+}
+
+// TestF36_ValidityByTheDatabasesTime: where the database's clock and the machine's disagree, as they do while one is set, the database's decides, for
+// every replica.
+func TestF36_ValidityByTheDatabasesTime(t *testing.T) {
+	db := modeltest.DB(t)
+	ahead := func(d time.Duration) clock.Clock {
+		return must(clock.Anchored(t.Context(), func(ctx context.Context) (time.Time, error) {
+			at, err := model.DatabaseTime(ctx, db)
+			return at.Add(d), err
+		}))
+	}
+	h := openBy(t, db, ahead(0))
+	until := clock.System().Add(time.Hour)
+	b := h.batch(func(in *BatchInput) { in.ValidUntil, in.PerCustomer = &until, 2 })
+	c := h.has(b.ID, 7)
+	set := openBy(t, db, ahead(time.Hour+time.Minute)) // this machine says that it is good for an hour
+	if _, err := set.redeem(7, bill("A1", 5000), c.ID); !errors.Is(err, ErrRefused) {
+		t.Errorf("used after the database's time is over: %v", err)
+	}
+	if _, err := set.claim(b.ID, 7); !errors.Is(err, ErrClosed) {
+		t.Errorf("claimed after the database's time is over: %v", err)
+	}
+	must(h.redeem(7, bill("A1", 5000), c.ID))
 }
