@@ -38,6 +38,9 @@ func (q *question) followed(c *segment.Condition, op string) (test, bool) {
 	if !ok || op == "filled" {
 		return test{}, false
 	}
+	if c.Window == nil && len(filters) == 0 && op == "at_least" && c.Values[0].Number == 1 {
+		return test{fit: &q.relations.some}, !q.large // whoever has any
+	}
 	if c.Window == nil && len(filters) == 0 {
 		count = func(ord uint32) int64 { return int64(len(q.relations.of(ord))) }
 	}

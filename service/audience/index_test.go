@@ -173,6 +173,21 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestAnyRelation: whether there is any is told without looking at relations, as long as nothing else is asked of them.
+func TestAnyRelation(t *testing.T) {
+	h := newHouse(t, 60)
+	x, _ := h.index()
+	for _, rule := range []string{
+		`{"field":"relation.count","op":"at_least","values":[1]}`, `{"not":{"field":"relation.count","op":"at_least","values":[1]}}`,
+		`{"field":"relation.count","op":"at_least","values":[2]}`, `{"field":"relation.count","op":"at_least","values":[1],"window":{"last_days":9}}`,
+		`{"field":"relation.count","op":"at_least","values":[1],"where":[{"property":"status","op":"is","values":["left"]}]}`,
+	} {
+		if by := h.agree(x, h.rule(rule)); by != segment.ByIndex {
+			t.Errorf("%s: by %s", rule, by)
+		}
+	}
+}
+
 // TestFewByBoth: what the index does not hold is asked of the candidates alone; when these are many, of all.
 func TestFewByBoth(t *testing.T) {
 	h := newHouse(t, 60)
