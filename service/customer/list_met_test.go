@@ -39,7 +39,7 @@ func TestListByWhoMetThem(t *testing.T) {
 			sc.staffIDs = append(sc.staffIDs, int64(1000+rnd.IntN(staffs)))
 		}
 		sc.staffIDs = slices.Compact(slices.Sorted(slices.Values(sc.staffIDs)))
-		f := Filter{Limit: 1 + rnd.IntN(9)}
+		f := Filter{Limit: 3 + rnd.IntN(20)}
 		switch rnd.IntN(6) {
 		case 0:
 			f.Status = StatusHalf
