@@ -1,6 +1,9 @@
 package api
 
 import (
+	"fmt"
+	"maps"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -10,57 +13,42 @@ import (
 // TestS23_LimitsThroughTheFace: stock, per customer, per day, per device and the time to claim, each by the clock and the
 // rows of the database, each with its own answer. (That they hold in a rush is TestV23_LimitsRaced.)
 func TestS23_LimitsThroughTheFace(t *testing.T) {
+	m := newMini(t)
 	past, soon := noon.Add(-time.Hour), noon.AddDate(0, 0, 1)
-	for name, tt := range map[string]struct {
-		set  map[string]any // of the batch
-		code string         // of the problem that the third claim meets: two go before it, by the same customer from the same device
-		who  string         // makes it; empty: the same customer
-	}{
-		"no stock is left":              {map[string]any{"stock": 4}, "coupon.sold_out", "c2"}, // two were issued before
-		"as many as one may have":       {map[string]any{"per_customer": 2}, "coupon.limit", ""},
-		"as many as one may have a day": {map[string]any{"per_day": 2}, "coupon.day_limit", ""},
-		"another customer's may go on":  {map[string]any{"per_day": 2, "per_customer": 2}, "", "c2"},
-		"the time is over":              {map[string]any{"claim_until": &past}, "coupon.closed", ""},
-		"the time has not come":         {map[string]any{"claim_from": &soon}, "coupon.closed", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := newMini(t)
-			set := tt.set
-			set["version"] = 2
-			count := map[string]any{"version": 2}
-			if n, ok := set["stock"]; ok {
-				count["stock"] = n
-			}
-			if err := m.db.Model(&model.CouponBatch{ID: couponBatchID}).UpdateColumns(set).Error; err != nil {
-				t.Fatal(err)
-			}
-			if err := m.db.Model(&model.CouponCount{}).Where("batch_id = ?", couponBatchID).UpdateColumns(count).Error; err != nil {
-				t.Fatal(err)
-			}
-			path := "/coupon-offers/" + m.ids.Of(model.KindCouponBatch, couponBatchID) + "/claim"
-			first := m.customer("c1")
-			for range 2 {
-				if tt.code == "coupon.closed" {
-					break
-				}
-				if rec := m.patient("POST", path, first, map[string]any{"device": "d"}); rec.Code != 200 {
-					t.Fatalf("within the limit: %d %s", rec.Code, rec.Body)
-				}
-			}
-			third := first
-			if tt.who != "" {
-				third = m.customer(tt.who)
-			}
-			rec := m.patient("POST", path, third, map[string]any{"device": "d"})
-			if tt.code == "" {
-				if rec.Code != 200 {
-					t.Errorf("%d %s", rec.Code, rec.Body)
-				}
-				return
-			}
-			problemOf(t, "the third", rec, 409, tt.code)
-		})
+	path := "/coupon-offers/" + m.ids.Of(model.KindCouponBatch, couponBatchID) + "/claim"
+	claim := func(token string) *httptest.ResponseRecorder {
+		return m.patient("POST", path, token, map[string]any{"device": "d"})
 	}
+	for i, tt := range []struct {
+		name   string
+		set    map[string]any // of the batch
+		before int            // claims of the same customer that succeed
+		code   string         // of the problem with the next
+	}{
+		{"as many as one may have", map[string]any{"per_customer": 2}, 2, "coupon.limit"},
+		{"as many as one may have a day", map[string]any{"per_day": 2}, 2, "coupon.day_limit"},
+		{"the time is over", map[string]any{"claim_until": &past}, 0, "coupon.closed"},
+		{"the time has not come", map[string]any{"claim_from": &soon}, 0, "coupon.closed"},
+		{"no stock is left", map[string]any{"stock": 8}, 2, "coupon.sold_out"}, // two were issued at first, four here
+	} {
+		set := map[string]any{"version": i + 2, "stock": 100, "per_customer": 5, "per_day": 0, "claim_from": nil, "claim_until": nil}
+		maps.Copy(set, tt.set)
+		err := m.db.Model(&model.CouponBatch{ID: couponBatchID}).UpdateColumns(set).Error
+		if err == nil {
+			err = m.db.Model(&model.CouponCount{}).Where("batch_id = ?", couponBatchID).UpdateColumns(map[string]any{"version": i + 2, "stock": set["stock"]}).Error
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := m.customer(fmt.Sprint("limited-", i))
+		for range tt.before {
+			if rec := claim(token); rec.Code != 200 {
+				t.Fatalf("%s: within it: %d %s", tt.name, rec.Code, rec.Body)
+			}
+		}
+		problemOf(t, tt.name, claim(token), 409, tt.code)
+	}
+	problemOf(t, "and for everybody else", claim(m.customer("late")), 409, "coupon.sold_out")
 }
 
 // TestS31_ShownCodesExpireAndServeOnePurpose: what a customer shows as a picture is good for a minute, for what it was made,
