@@ -100,7 +100,7 @@ func (m *mass) callOf(part []written, senders map[int64]follower, handles map[in
 	return call
 }
 
-// senders finds through whom each delivery goes: the member named, or else whoever met the customer last; of a group its
+// senders finds through whom each delivery goes: the member named, or else whoever met the customer last (see ways); of a group its
 // owner. ExternalUserID of the answer is the recipient, also of a group.
 func (m *mass) senders(ctx context.Context, claimed []outreach.Delivery) (by map[int64]follower, kept []outreach.Delivery, refused []outreach.Refusal, err error) {
 	by = make(map[int64]follower, len(claimed))
@@ -127,7 +127,7 @@ func (m *mass) senders(ctx context.Context, claimed []outreach.Delivery) (by map
 		}
 		return by, kept, refused, nil
 	}
-	all, err := followers(db, account, claimed[0].StaffID, column(claimed, func(d outreach.Delivery) int64 { return d.CustomerID }))
+	all, err := ways(db, claimed[0], column(claimed, func(d outreach.Delivery) int64 { return d.CustomerID }))
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -128,6 +129,39 @@ func TestMassChoosesSenders(t *testing.T) {
 	town.eventually("all are accepted", func() bool { return town.states()["accepted"] == len(town.deliveries()) })
 	if got := town.effects("externalcontact/add_msg_template"); got < 2 || got > 3 {
 		t.Errorf("%d calls for three senders", got)
+	}
+}
+
+// TestMassWhenTheChosenMemberIsGone: whom a campaign has chosen for a customer may stop following them before the message leaves: then
+// another who follows them is asked. Whom a person has named is not replaced.
+func TestMassWhenTheChosenMemberIsGone(t *testing.T) {
+	town := newTown(t)
+	town.says(1, message.Content{Text: "周末活动"})
+	var both []int64 // customers of two members
+	second := town.followedBy("staff0002")
+	for _, id := range town.followedBy("staff0001") {
+		if slices.Contains(second, id) {
+			both = append(both, id)
+		}
+	}
+	if len(both) < 2 {
+		t.Fatalf("%d customers know both members", len(both))
+	}
+	first := town.staff["staff0001"].ID
+	if err := town.db.Model(&model.Relation{}).Where("staff_id = ? AND customer_id = ?", first, both[0]).UpdateColumn("status", "left").Error; err != nil {
+		t.Fatal(err)
+	}
+	in := outreach.Intent{Channel: NameMass, AccountID: town.corp.ID, StaffID: first, MessageID: 1}
+	town.plan(each(in, both[:2])...)
+	in.Source, in.SourceID = outreach.SourceJourney, 9
+	town.plan(each(in, both[:1])...)
+	town.wait(map[string]int{"accepted": 2, "suppressed no_relation": 1})
+	asked := map[int64]int{}
+	for _, task := range town.tasks() {
+		asked[task.StaffID]++
+	}
+	if len(asked) != 2 || asked[first] != 1 {
+		t.Errorf("asked %v", asked)
 	}
 }
 

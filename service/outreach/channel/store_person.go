@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/outreach"
 )
 
 // follower is a member of staff through whom a customer can be reached.
@@ -38,6 +39,21 @@ func followers(tx *gorm.DB, accountID, staffID int64, customerIDs []int64) (map[
 		}
 	}
 	return out, nil
+}
+
+// ways lists through whom customers can be written to, the one to take first. Whoever is named is the only one; but whom a campaign has
+// named it chose by itself, so when they follow a customer no more, another who does takes their place.
+func ways(tx *gorm.DB, of outreach.Delivery, customerIDs []int64) (map[int64][]follower, error) {
+	if of.Source != outreach.SourceCampaign {
+		return followers(tx, of.AccountID, of.StaffID, customerIDs)
+	}
+	all, err := followers(tx, of.AccountID, 0, customerIDs)
+	for _, list := range all {
+		if i := slices.IndexFunc(list, func(f follower) bool { return f.StaffID == of.StaffID }); i > 0 {
+			list[0], list[i] = list[i], list[0]
+		}
+	}
+	return all, err
 }
 
 // staffUserID is a member's id at the platform; empty when there is no such member any more.

@@ -42,7 +42,7 @@ func (t *task) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls 
 		return nil, nil, nil
 	}
 	account, named := claimed[0].AccountID, claimed[0].StaffID
-	all, err := followers(t.DB.WithContext(ctx), account, named, column(claimed, func(d outreach.Delivery) int64 { return d.CustomerID }))
+	all, err := ways(t.DB.WithContext(ctx), claimed[0], column(claimed, func(d outreach.Delivery) int64 { return d.CustomerID }))
 	if err != nil {
 		return nil, nil, err
 	}
