@@ -378,6 +378,7 @@ var calls = map[string]call{
 	"GET /points-rules":                              {},
 	"POST /points-rules":                             {body: with(pointsRuleBody)},
 	"PUT /points-rules/{id}":                         {kind: model.KindPointsRule, row: pointsRuleID, body: with(map[string]any{"version": 1, "rule": pointsRuleBody})},
+	"GET /points-report":                             {query: "from=2026-11-01&to=2026-11-30"},
 	"GET /points-books":                              {},
 	"GET /club-setting":                              {},
 	"PUT /club-setting": {want: 204, body: with(map[string]any{
@@ -390,6 +391,7 @@ var calls = map[string]call{
 	"PUT /draws/{id}":                        {kind: model.KindDraw, row: drawID, body: with(map[string]any{"version": 1, "definition": drawBody})},
 	"PUT /draws/{id}/state":                  {kind: model.KindDraw, row: startedDraw, want: 204, body: with(map[string]any{"state": "active"})},
 	"GET /draws/{id}/tries":                  {kind: model.KindDraw, row: endedDraw, query: "state=to_hand_over"},
+	"GET /draws/{id}/report":                 {kind: model.KindDraw, row: endedDraw},
 	"GET /draws/{id}/check":                  {kind: model.KindDraw, row: endedDraw},
 	"PUT /draw-tries/{id}/handed-over":       {kind: model.KindDrawTry, row: drawTryID, want: 204, body: with(map[string]any{"note": "门店"})},
 	"GET /referrals":                         {},

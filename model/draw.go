@@ -43,6 +43,7 @@ type DrawPrize struct {
 	Odds    int   // of a million
 	Stock   int64 // 0: any number
 	Taken   int64
+	CostFen Fen // what each costs the house, as people have said; 0: nobody has
 }
 
 // DrawTry 抽奖记录 is one try. Rows are only ever added, but for what becomes of a gift.

@@ -52,6 +52,7 @@ type DrawPrize struct {
 	Points  int64  `json:"points,omitempty" minimum:"0"`
 	Odds    int    `json:"odds" minimum:"1" maximum:"1000000" doc:"of a million; what all leave is nothing"`
 	Stock   int64  `json:"stock,omitempty" minimum:"0" doc:"0: any number"`
+	CostFen int64  `json:"cost_fen,omitempty" minimum:"0" maximum:"1000000000" doc:"what each costs the house, for the report; what coupons save is added"`
 }
 
 func (h *Handlers) draw(d *draw.Draw) Draw {
@@ -63,7 +64,7 @@ func (h *Handlers) draw(d *draw.Draw) Draw {
 		},
 	}
 	for _, p := range d.Prizes {
-		out.Definition.Prizes = append(out.Definition.Prizes, DrawPrize{p.Name, p.Kind, h.IDs.Of(model.KindCouponBatch, p.BatchID), p.Points, p.Odds, p.Stock})
+		out.Definition.Prizes = append(out.Definition.Prizes, DrawPrize{p.Name, p.Kind, h.IDs.Of(model.KindCouponBatch, p.BatchID), p.Points, p.Odds, p.Stock, int64(p.CostFen)})
 		out.Taken = append(out.Taken, DrawTaken{p.Name, p.Taken})
 	}
 	return out
@@ -133,7 +134,7 @@ func (h *Handlers) saveDraw(ctx context.Context, id, version int64, b *DrawBody)
 		PaidDays: b.PaidDays, Price: b.Price, PerDay: b.PerDay, PerCustomer: b.PerCustomer,
 	}
 	for _, p := range b.Prizes {
-		d.Prizes = append(d.Prizes, draw.PrizeInput{Name: p.Name, Kind: p.Kind, BatchID: r.optional(model.KindCouponBatch, p.BatchID), Points: p.Points, Odds: p.Odds, Stock: p.Stock})
+		d.Prizes = append(d.Prizes, draw.PrizeInput{Name: p.Name, Kind: p.Kind, BatchID: r.optional(model.KindCouponBatch, p.BatchID), Points: p.Points, Odds: p.Odds, Stock: p.Stock, CostFen: model.Fen(p.CostFen)})
 	}
 	r.moments(map[string]time.Time{"from": b.From, "until": b.Until})
 	if r.err != nil {

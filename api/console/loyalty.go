@@ -238,6 +238,7 @@ type ClubSetting struct {
 	TierWindowDays   int        `json:"tier_window_days" minimum:"1" maximum:"3650"`
 	TierKeepDays     int        `json:"tier_keep_days" minimum:"1" maximum:"3650"`
 	TierGraceDays    int        `json:"tier_grace_days" minimum:"0" maximum:"365"`
+	HundredFen       int64      `json:"hundred_points_fen,omitempty" minimum:"0" maximum:"1000000" doc:"what a hundred points are worth, in fen, for reports; 0: nobody has said"`
 	Tiers            []ClubTier `json:"tiers" maxItems:"20" nullable:"false" doc:"from the lowest; thresholds rise"`
 }
 
@@ -251,7 +252,7 @@ func (h *Handlers) GetClubSetting(ctx context.Context, _ *struct{}) (*One[ClubSe
 	if err != nil {
 		return nil, err
 	}
-	out := ClubSetting{set.Version, set.CheckIn, set.CheckInValidDays, set.TierWindowDays, set.TierKeepDays, set.TierGraceDays, []ClubTier{}}
+	out := ClubSetting{set.Version, set.CheckIn, set.CheckInValidDays, set.TierWindowDays, set.TierKeepDays, set.TierGraceDays, set.HundredFen, []ClubTier{}}
 	for _, t := range all {
 		benefits := []string{}
 		_ = json.Unmarshal([]byte(t.Benefits), &benefits) // written by us
@@ -272,6 +273,7 @@ func (h *Handlers) SaveClubSetting(ctx context.Context, in *SaveClubSettingInput
 	}
 	return &None{}, h.Loyalty.SaveClub(ctx, ViewerOf(ctx).StaffID, b.Version, loyalty.Setting{
 		CheckIn: b.CheckIn, CheckInValidDays: b.CheckInValidDays, TierWindowDays: b.TierWindowDays, TierKeepDays: b.TierKeepDays, TierGraceDays: b.TierGraceDays,
+		HundredFen: b.HundredFen,
 	}, all)
 }
 

@@ -19,9 +19,11 @@ type Setting struct {
 	// TierWindowDays is over how many days what customers paid counts for their tier.
 	TierWindowDays int `json:"tier_window_days"`
 	// TierKeepDays is how long a tier is kept at least once it is reached, and TierGraceDays how much longer before it falls.
-	TierKeepDays  int   `json:"tier_keep_days"`
-	TierGraceDays int   `json:"tier_grace_days"`
-	Version       int64 `json:"-"`
+	TierKeepDays  int `json:"tier_keep_days"`
+	TierGraceDays int `json:"tier_grace_days"`
+	// HundredFen is what a hundred points are worth to the house, in fen, for what its reports say it owes; 0: nobody has said.
+	HundredFen int64 `json:"hundred_fen,omitempty"`
+	Version    int64 `json:"-"`
 }
 
 // defaults are what holds until somebody says otherwise.
@@ -43,6 +45,9 @@ func (s *Setting) check() error {
 		if n < 0 || n > 10_000 {
 			return ErrInvalid.With("check_in", "0 到 10000 / 0 to 10000")
 		}
+	}
+	if s.HundredFen < 0 || s.HundredFen > 1_000_000 {
+		return ErrInvalid.With("hundred_points_fen", "0 到 1000000 / 0 to 1000000")
 	}
 	if s.TierWindowDays < 1 || s.TierWindowDays > maxDays || s.TierKeepDays < 1 || s.TierKeepDays > maxDays || s.TierGraceDays < 0 || s.TierGraceDays > 365 {
 		return ErrInvalid.With("tier_window_days", "1 到 3650 / 1 to 3650")

@@ -34,14 +34,16 @@ type PrizeInput struct {
 	Kind    string
 	BatchID int64
 	Points  int64
-	Odds    int   // of a million
-	Stock   int64 // 0: any number
+	Odds    int       // of a million
+	Stock   int64     // 0: any number
+	CostFen model.Fen // what each costs the house, for its report; of coupons what they save is added
 }
 
 const (
 	million   = 1_000_000
 	maxPrizes = 12
 	maxPoints = 1_000_000
+	maxCost   = 1_000_000_000
 )
 
 func (s *Service) check(ctx context.Context, tx *gorm.DB, d *Definition) error {
@@ -81,6 +83,8 @@ func (s *Service) checkPrize(tx *gorm.DB, p PrizeInput) error {
 	switch {
 	case n == 0 || n > 64:
 		return ErrInvalid.With("prizes.name", "1 到 64 个字 / 1 to 64 characters")
+	case p.CostFen < 0 || p.CostFen > maxCost:
+		return ErrInvalid.With("prizes.cost_fen", "0 到 1000000000 / 0 to 1000000000")
 	case p.Odds < 1 || p.Odds > million || p.Stock < 0:
 		return ErrInvalid.With("prizes.odds", "1 到 1000000 / 1 to 1000000")
 	case !slices.Contains([]string{Gift, Coupon, Points}, p.Kind), (p.Kind == Coupon) != (p.BatchID != 0), (p.Kind == Points) != (p.Points > 0), p.Points > maxPoints:

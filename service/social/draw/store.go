@@ -78,7 +78,7 @@ func replacePrizes(tx *gorm.DB, id int64, list []PrizeInput) error {
 	}
 	rows := make([]model.DrawPrize, len(list))
 	for i, p := range list {
-		rows[i] = model.DrawPrize{DrawID: id, Place: i, Name: p.Name, Kind: p.Kind, BatchID: p.BatchID, Points: p.Points, Odds: p.Odds, Stock: p.Stock}
+		rows[i] = model.DrawPrize{DrawID: id, Place: i, Name: p.Name, Kind: p.Kind, BatchID: p.BatchID, Points: p.Points, Odds: p.Odds, Stock: p.Stock, CostFen: p.CostFen}
 	}
 	return insert(tx, &rows)
 }
