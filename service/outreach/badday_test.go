@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -367,6 +368,47 @@ func TestF18_RedisWiped(t *testing.T) {
 	t.Logf("wiped %d times in %s", wipes, time.Since(began).Round(time.Millisecond))
 	if wipes <= 20 {
 		t.Error("it was over before Redis was back")
+	}
+	r.once()
+	r.sums()
+}
+
+// TestF19_RedisHangs: a Redis that takes connections and never answers costs a moment, not the run.
+func TestF19_RedisHangs(t *testing.T) {
+	const customers = 200
+	r := newRig(t, Description{Batch: 1, Doubt: DoubtReconcile, Limits: []Limit{{Calls: 1000, Per: time.Second}}})
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var held []net.Conn
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			held = append(held, c)
+		}
+	}()
+	client := redis.NewClient(&redis.Options{Addr: silent.Addr().String(), ReadTimeout: time.Minute})
+	t.Cleanup(func() {
+		client.Close()
+		silent.Close()
+		<-done
+		for _, c := range held {
+			c.Close()
+		}
+	})
+	s := r.service(func(d *Deps) { d.Redis, d.KeyPrefix = client, "test:" })
+	r.plan(s, Intent{}, 1, customers+1)
+	began := time.Now()
+	r.runs(s)
+	r.eventually("all are accepted", 20*time.Second, func() bool { return r.states()[Accepted] == customers })
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
 	}
 	r.once()
 	r.sums()
