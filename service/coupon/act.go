@@ -27,12 +27,8 @@ func (s *Service) act(ctx context.Context, in Act, act string, asked any, do fun
 		return nil, err
 	}
 	defer release()
-	var a answer
-	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
-		a, err = s.onceTx(tx, in.Key, bodyOf(act, []any{in.CouponID, in.OwnerID, asked}), func() (answer, error) {
-			return answer{ID: in.CouponID}, s.actTx(tx, in, act, do)
-		})
-		return err
+	a, err := s.onceInTx(ctx, in.Key, bodyOf(act, []any{in.CouponID, in.OwnerID, asked}), func(tx *gorm.DB) (answer, error) {
+		return answer{ID: in.CouponID}, s.actTx(tx, in, act, do)
 	})
 	if err != nil {
 		return nil, err

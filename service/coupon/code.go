@@ -125,7 +125,7 @@ func (g *issuing) codes() error {
 	for _, list := range wanted {
 		for _, a := range list {
 			if a.code == nil || a.code.TakenAt != nil || a.code.ExpiresAt != nil && !g.now.Before(*a.code.ExpiresAt) {
-				a.out.err = ErrCode
+				g.refuse(a, ErrCode)
 			}
 		}
 	}

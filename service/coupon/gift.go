@@ -79,13 +79,9 @@ func (s *Service) once(ctx context.Context, key Key, body hash, do func(tx *gorm
 		return 0, err
 	}
 	defer release()
-	var a answer
-	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
-		a, err = s.onceTx(tx, key, body, func() (answer, error) {
-			id, err := do(tx)
-			return answer{ID: id}, err
-		})
-		return err
+	a, err := s.onceInTx(ctx, key, body, func(tx *gorm.DB) (answer, error) {
+		id, err := do(tx)
+		return answer{ID: id}, err
 	})
 	return a.ID, err
 }

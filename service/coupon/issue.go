@@ -122,23 +122,31 @@ func (s *Service) IssueTx(tx *gorm.DB, in IssueInput) (*model.Coupon, error) {
 // issueGathered decides about requests in the order in which they came and writes what is granted. It is
 // the one way in which coupons come about.
 func (s *Service) issueGathered(tx *gorm.DB, ins []IssueInput) ([]issued, error) {
-	g := &issuing{s: s, tx: tx, now: s.Now(), batches: map[int64]*batchIssue{}}
-	g.day, g.began = s.day(g.now)
-	all := make([]asking, len(ins))
-	for i := range ins {
-		all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), batchID: ins[i].BatchID}
-		g.open = append(g.open, &all[i])
-	}
-	for _, step := range []func() error{g.repeats, g.codes, g.lock, g.ask, g.decide, g.write} {
+	g := s.newIssuing(tx, ins)
+	for _, step := range g.steps() {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	outs := make([]issued, len(ins))
-	for i := range all {
-		outs[i] = all[i].out
+	for i := range g.all {
+		outs[i] = g.all[i].out
 	}
 	return outs, nil
+}
+
+func (s *Service) newIssuing(tx *gorm.DB, ins []IssueInput) *issuing {
+	g := &issuing{s: s, tx: tx, now: s.Now(), all: make([]asking, len(ins)), batches: map[int64]*batchIssue{}}
+	g.day, g.began = s.day(g.now)
+	for i := range ins {
+		g.all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), batchID: ins[i].BatchID}
+		g.open = append(g.open, &g.all[i])
+	}
+	return g
+}
+
+func (g *issuing) steps() []func() error {
+	return []func() error{g.repeats, g.codes, g.lock, g.ask, g.decide, g.meanwhile, g.write}
 }
 
 // asking is one request on its way to a coupon.
@@ -158,9 +166,11 @@ type issuing struct {
 	day   string    // today
 	began time.Time // and since when it is
 
+	all     []asking
 	open    []*asking // who has no answer yet, in their order
 	batches map[int64]*batchIssue
 	granted []*asking
+	refused []*asking // by what rows say
 }
 
 // batchIssue is what is known of one of the batches asked for.
@@ -196,12 +206,28 @@ func (g *issuing) repeats() error {
 		keys = append(keys, a.key)
 	}
 	g.settle()
+	err := g.answerAgain(g.open, keys)
+	g.settle()
+	return err
+}
+
+// meanwhile looks once more for answers to those who are refused: see onceInTx.
+func (g *issuing) meanwhile() error {
+	keys := make([]hash, len(g.refused))
+	for i, a := range g.refused {
+		keys[i] = a.key
+	}
+	return g.answerAgain(g.refused, keys)
+}
+
+// answerAgain answers those of some who were answered before.
+func (g *issuing) answerAgain(list []*asking, keys []hash) error {
 	answered, err := requestsOf(g.tx, keys)
 	if err != nil || len(answered) == 0 {
 		return err
 	}
 	earlier := map[int64]*asking{}
-	for _, a := range g.open {
+	for _, a := range list {
 		ans, err := answered.before(a.key, a.in.body)
 		if err != nil {
 			a.out.err = err
@@ -213,7 +239,6 @@ func (g *issuing) repeats() error {
 	for _, c := range rows {
 		earlier[c.ID].out = issued{coupon: c, again: true}
 	}
-	g.settle()
 	return err
 }
 
@@ -222,8 +247,7 @@ func (g *issuing) lock() error {
 	var ids []int64
 	for _, a := range g.open {
 		if g.s.goneLately(a.batchID, g.now) {
-			a.out.err = ErrSoldOut
-			g.hide(a)
+			g.refuse(a, ErrSoldOut)
 		} else if !slices.Contains(ids, a.batchID) {
 			ids = append(ids, a.batchID)
 		}
@@ -298,17 +322,24 @@ func (g *issuing) decide() error {
 			a.out.err = ErrNoBatch
 			continue
 		}
-		if a.out.err = g.issuable(a, b); a.out.err == nil {
+		err := g.issuable(a, b)
+		if err == nil {
 			a.out.coupon = g.make(a.in, b)
 			g.granted = append(g.granted, a)
 			continue
 		}
-		if errors.Is(a.out.err, ErrSoldOut) {
+		if errors.Is(err, ErrSoldOut) {
 			g.s.gone(b.ID, g.now)
 		}
-		g.hide(a)
+		g.refuse(a, err)
 	}
 	return nil
+}
+
+func (g *issuing) refuse(a *asking, err error) {
+	a.out.err = err
+	g.hide(a)
+	g.refused = append(g.refused, a)
 }
 
 // hide keeps from who came by a code what became of the batch behind it: a code that makes no coupon is

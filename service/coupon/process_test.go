@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/clock"
@@ -238,5 +240,71 @@ func TestV23_LimitsRacedByProcesses(t *testing.T) {
 		}
 	}
 	checkHistory(t, h) // which holds each customer's limits, too
+	h.reconciles()
+}
+
+// TestF3_RefusedForItsOwnWork: a client repeats what a replica that died has still under way in the database. The second finds the first's work done where it
+// looked for the key before the first's commit, and is answered as the first would have been.
+func TestF3_RefusedForItsOwnWork(t *testing.T) {
+	if !modeltest.OnMySQL() {
+		t.Skip("one writer at a time: the second does not begin before the first has ended")
+	}
+	dsn := modeltest.DSN(t)
+	h, other := open(t, modeltest.Open(t, dsn), clock.NewFake(noon)), open(t, modeltest.Open(t, dsn), clock.NewFake(noon))
+	b := h.batch()
+	// late runs the steps of a group, and the first request to its end after the first of them.
+	late := func(steps []func() error, first func()) {
+		t.Helper()
+		for i, step := range steps {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first()
+			}
+		}
+	}
+	var c *model.Coupon
+	in := IssueInput{BatchID: b.ID, CustomerID: 7, Source: SourceClaim, Key: h.key("customer:7")}
+	err := model.InTx(t.Context(), other.db, func(tx *gorm.DB) error {
+		g := other.newIssuing(tx, []IssueInput{in})
+		late(g.steps(), func() { c = must(h.Issue(t.Context(), in)) })
+		if out := g.all[0].out; out.err != nil || out.coupon.ID != c.ID {
+			t.Errorf("the claim: %+v", out)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u *Use
+	redeem := UseInput{Key: h.key("key:1"), CustomerID: 7, Coupons: []int64{c.ID}, Bill: bill("A1", 5000)}
+	err = model.InTx(t.Context(), other.db, func(tx *gorm.DB) error {
+		g := other.newUsing(tx, []useItem{{verb: actRedeem, in: redeem}})
+		late(g.steps(), func() { u = must(h.Redeem(t.Context(), redeem)) })
+		if out := g.all[0].out; out.err != nil || out.id != u.ID {
+			t.Errorf("the redemption: %+v", out)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := RollBackInput{Key: h.key("key:1"), UseID: u.ID}
+	var once sync.Once
+	before := func(tx *gorm.DB) { // the other has looked for the key, and is about to lock the use
+		if tx.Statement.Table == "coupon_use" {
+			once.Do(func() { must(h.RollBack(t.Context(), back)) })
+		}
+	}
+	if err := other.db.Callback().Query().Before("gorm:query").Register("late", before); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := other.RollBack(t.Context(), back); err != nil || r.OffFen != 1000 {
+		t.Errorf("the refund: %+v, %v", r, err)
+	}
+	if n := modeltest.Count[model.CouponEntry](t, h.db); n != 3 {
+		t.Errorf("%d entries, want 3", n)
+	}
 	h.reconciles()
 }

@@ -68,24 +68,23 @@ func (s *Service) Qualify(ctx context.Context, customerID int64, b Bill) (*Quali
 // Validate says what a stack that somebody chose would save on a bill, coupon by coupon in the order of
 // counting, as Redeem would count it now. It fails with ErrBill, ErrNotFound or ErrRefused.
 func (s *Service) Validate(ctx context.Context, customerID int64, ids []int64, b Bill) (*Qualified, error) {
+	if len(ids) == 0 || len(ids) > maxStack {
+		return nil, ErrNotFound
+	}
 	db := s.DB.WithContext(ctx)
-	coupons, err := couponsByID(db, ids)
+	day, _ := s.day(s.Now())
+	coupons, counts, money, err := couponsWithMoney(db, ids, day)
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 || len(ids) > maxStack || len(coupons) != len(ids) ||
-		slices.ContainsFunc(coupons, func(c *model.Coupon) bool { return c.CustomerID != customerID }) {
+	if len(coupons) != len(ids) || slices.ContainsFunc(coupons, func(c *model.Coupon) bool { return c.CustomerID != customerID }) {
 		return nil, ErrNotFound
 	}
-	list, err := s.hold(db, coupons)
+	list, err := s.offersTo(db, coupons, counts)
 	if err != nil {
 		return nil, err
 	}
 	w, err := weigh(db, b, customerID, s.Now(), offersOf(list))
-	if err != nil {
-		return nil, err
-	}
-	money, err := s.budgetsLeft(db, list)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,10 @@
 package coupon
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"sync"
 	"unicode"
@@ -10,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/fault"
 )
 
 // Key is what a caller names a request by: repeated under the same key, the same request is answered as
@@ -78,6 +81,30 @@ func (k known) before(key hash, body func() hash) (*answer, error) {
 	}
 	var a answer
 	return &a, json.Unmarshal([]byte(row.Answer), &a)
+}
+
+// onceInTx runs do in a transaction under a key: see onceTx. A refusal counts only if the request was not answered meanwhile. It may be
+// under way on another replica, or still in the database for a process that was killed: then who waits for its locks
+// finds its work done, and would take that for a reason to refuse.
+func (s *Service) onceInTx(ctx context.Context, key Key, body hash, do func(tx *gorm.DB) (answer, error)) (a answer, err error) {
+	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
+		a, err = s.onceTx(tx, key, body, func() (answer, error) { return do(tx) })
+		return err
+	})
+	if fault.Of(err) == nil || errors.Is(err, ErrKey) || errors.Is(err, ErrOther) {
+		return a, err
+	}
+	rows, findErr := requestsOf(s.DB.WithContext(ctx), []hash{key.hash()})
+	if findErr != nil {
+		return a, findErr
+	}
+	if earlier, otherErr := rows.before(key.hash(), func() hash { return body }); earlier != nil || otherErr != nil {
+		if otherErr != nil {
+			return a, otherErr
+		}
+		return *earlier, nil
+	}
+	return a, err
 }
 
 // onceTx runs do unless its request was answered before; then it gives what was answered. Of two that

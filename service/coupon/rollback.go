@@ -45,13 +45,9 @@ func (s *Service) RollBack(ctx context.Context, in RollBackInput) (*RolledBack, 
 		return nil, err
 	}
 	defer release()
-	var a answer
-	err = s.inTx(ctx, func(tx *gorm.DB) (err error) {
-		a, err = s.onceTx(tx, in.Key, bodyOf(actRollBack, []any{in.UseID, in.Lines, in.APIKeyID, in.StaffID}), func() (answer, error) {
-			off, err := s.rollBackTx(tx, in)
-			return answer{ID: in.UseID, Fen: off}, err
-		})
-		return err
+	a, err := s.onceInTx(ctx, in.Key, bodyOf(actRollBack, []any{in.UseID, in.Lines, in.APIKeyID, in.StaffID}), func(tx *gorm.DB) (answer, error) {
+		off, err := s.rollBackTx(tx, in)
+		return answer{ID: in.UseID, Fen: off}, err
 	})
 	if err != nil {
 		return nil, err

@@ -153,6 +153,36 @@ func couponsBy(tx *gorm.DB, ids []int64, end string) (found []*model.Coupon, err
 	return found, err
 }
 
+// couponsWithMoney finds coupons, in the order of their ids, with the state and version of their batches, and what these may spend in all and on
+// a day: by one query, since that is all that a validation reads.
+func couponsWithMoney(tx *gorm.DB, ids []int64, day string) (found []*model.Coupon, counts map[int64]*model.CouponCount, money moneyLeft, err error) {
+	counts, money = map[int64]*model.CouponCount{}, moneyLeft{}
+	q := "SELECT c.id,c." + strings.ReplaceAll(couponColumns, ",", ",c.") + ",n.state,n.version,b.day,b.limit_count,b.limit_fen,b.used_count,b.used_fen" +
+		" FROM coupon c JOIN coupon_count n ON n.batch_id = c.batch_id LEFT JOIN coupon_budget b ON b.batch_id = c.batch_id AND b.day IN ('', ?)" +
+		" WHERE c.id IN (" + times(len(ids), "?") + ") ORDER BY c.id"
+	seen := map[budgetKey]bool{}
+	err = rowsOf(tx, "find coupons with their budgets", q, append([]any{day}, anyIDs(ids)...), func(rows *sql.Rows) error {
+		c, n, of := &model.Coupon{}, &model.CouponCount{}, sql.NullString{}
+		var limitCount, limitFen, usedCount, usedFen sql.NullInt64
+		if err := rows.Scan(append(scanned(c), &n.State, &n.Version, &of, &limitCount, &limitFen, &usedCount, &usedFen)...); err != nil {
+			return err
+		}
+		if last := len(found) - 1; last < 0 || found[last].ID != c.ID {
+			found = append(found, c)
+		}
+		n.BatchID = c.BatchID
+		counts[c.BatchID] = n
+		if k := (budgetKey{c.BatchID, of.String}); of.Valid && !seen[k] {
+			seen[k] = true
+			money[k.batch] = append(money[k.batch], &model.CouponBudget{
+				BatchID: k.batch, Day: k.day, LimitCount: limitCount.Int64, LimitFen: model.Fen(limitFen.Int64), UsedCount: usedCount.Int64, UsedFen: model.Fen(usedFen.Int64),
+			})
+		}
+		return nil
+	})
+	return found, counts, money, err
+}
+
 // lockCoupons locks coupons in the order of their ids.
 func lockCoupons(tx *gorm.DB, ids []int64) (map[int64]*model.Coupon, error) {
 	rows, err := couponsBy(tx, ids, forUpdate(tx))

@@ -156,6 +156,11 @@ func (s *Service) hold(tx *gorm.DB, coupons []*model.Coupon) ([]*held, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.offersTo(tx, coupons, counts)
+}
+
+// offersTo is hold for who has read the counters of the batches.
+func (s *Service) offersTo(tx *gorm.DB, coupons []*model.Coupon, counts map[int64]*model.CouponCount) ([]*held, error) {
 	list := make([]*held, len(coupons))
 	for i, c := range coupons {
 		n := counts[c.BatchID]

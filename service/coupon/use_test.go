@@ -15,6 +15,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/clock"
+	"zhiyin/service/fault"
 )
 
 // TestKinds: what each kind saves, and how it is divided among lines.
@@ -65,6 +66,49 @@ func TestTermsOfAnotherKind(t *testing.T) {
 			t.Errorf("%s takes %s", kind, terms)
 		}
 	}
+}
+
+// TestValidate: a chosen stack is counted as Redeem would count it now, and nothing is promised.
+func TestValidate(t *testing.T) {
+	h := newHouse(t)
+	shop := h.batch(func(in *BatchInput) {
+		in.Rules.Category, in.Rules.With, in.BudgetDayFen, in.PerCustomer = "shop", []string{"delivery"}, 1500, 3
+	})
+	delivery := h.batch(func(in *BatchInput) {
+		in.Kind, in.Terms, in.BudgetCount = "shipping", nil, 1
+		in.Rules.Category, in.Rules.With = "delivery", []string{"shop"}
+	})
+	a, again, d := h.has(shop.ID, 7), h.has(shop.ID, 7), h.has(delivery.ID, 7)
+	theirs := h.has(shop.ID, 8)
+	order := bill("", 5000)
+	order.ShippingFen = 600
+	ask := func(ids ...int64) (*Qualified, error) { return h.Validate(t.Context(), 7, ids, order) }
+	q := must(ask(d.ID, a.ID))
+	if q.OffFen != 1600 || q.TotalFen != 5600 || len(q.Items) != 2 || q.Items[0].OffFen != 1000 || q.Items[1].OffFen != 600 || h.coupon(a.ID).State != Usable {
+		t.Errorf("validated %+v", q)
+	}
+	for name, ids := range map[string][]int64{"somebody else's": {theirs.ID}, "one that is not": {99999}, "one of two": {a.ID, theirs.ID}, "none": {}, "twice": {a.ID, a.ID}} {
+		if _, err := ask(ids...); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	order.Order = "A1"
+	must(h.redeem(7, order, a.ID, d.ID))
+	refusedFor := func(name, reason string, ids ...int64) {
+		t.Helper()
+		_, err := ask(ids...)
+		if f := fault.Of(err); !errors.Is(err, ErrRefused) || f.Fields[len(f.Fields)-1].Reason != reason {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	refusedFor("what is used", "state", a.ID)
+	refusedFor("beyond the budget of the day", "budget", again.ID)
+	h.clock.Advance(24 * time.Hour)
+	if q := must(ask(again.ID)); q.OffFen != 1000 {
+		t.Errorf("the next day it saves %d", q.OffFen)
+	}
+	must(h.SetState(t.Context(), shop.ID, BatchPaused))
+	refusedFor("what is paused", "paused", again.ID)
 }
 
 func TestRedeem(t *testing.T) {

@@ -14,23 +14,32 @@ import (
 
 // useGathered decides about requests in the order in which they came, and writes what is granted.
 func (s *Service) useGathered(tx *gorm.DB, items []useItem) ([]used, error) {
-	g := &using{s: s, tx: tx, now: s.Now(), moved: newMoves(tx, s.Now()), expired: map[int64]int{}}
-	g.day, _ = s.day(g.now)
-	all := make([]useAsking, len(items))
-	for i := range items {
-		all[i] = useAsking{useItem: &items[i], key: items[i].in.Key.hash()}
-		g.open = append(g.open, &all[i])
-	}
-	for _, step := range []func() error{g.repeats, g.lock, g.decide, g.write} {
+	g := s.newUsing(tx, items)
+	for _, step := range g.steps() {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	outs := make([]used, len(items))
-	for i := range all {
-		outs[i] = all[i].out
+	for i := range g.all {
+		outs[i] = g.all[i].out
 	}
 	return outs, nil
+}
+
+func (s *Service) newUsing(tx *gorm.DB, items []useItem) *using {
+	now := s.Now()
+	g := &using{s: s, tx: tx, now: now, all: make([]useAsking, len(items)), moved: newMoves(tx, now), expired: map[int64]int{}}
+	g.day, _ = s.day(g.now)
+	for i := range items {
+		g.all[i] = useAsking{useItem: &items[i], key: items[i].in.Key.hash()}
+		g.open = append(g.open, &g.all[i])
+	}
+	return g
+}
+
+func (g *using) steps() []func() error {
+	return []func() error{g.repeats, g.lock, g.decide, g.meanwhile, g.write}
 }
 
 // useAsking is one request on its way.
@@ -52,6 +61,7 @@ type using struct {
 	now time.Time
 	day string
 
+	all     []useAsking
 	open    []*useAsking
 	uses    map[int64]*Use // the reservations asked about
 	coupons map[int64]*held
@@ -60,6 +70,7 @@ type using struct {
 	moved   *moves
 	expired map[int64]int // of coupons given back, by batch
 	granted []*useAsking
+	refused []*useAsking
 }
 
 func (g *using) settle() {
@@ -79,19 +90,34 @@ func (g *using) repeats() error {
 		keys = append(keys, a.key)
 	}
 	g.settle()
+	err := g.answerAgain(g.open, keys)
+	g.settle()
+	return err
+}
+
+// meanwhile looks once more for answers to those who are refused: see onceInTx.
+func (g *using) meanwhile() error {
+	keys := make([]hash, len(g.refused))
+	for i, a := range g.refused {
+		keys[i] = a.key
+	}
+	return g.answerAgain(g.refused, keys)
+}
+
+// answerAgain answers those of some who were answered before.
+func (g *using) answerAgain(list []*useAsking, keys []hash) error {
 	answered, err := requestsOf(g.tx, keys)
 	if err != nil {
 		return err
 	}
-	for _, a := range g.open {
+	for _, a := range list {
 		ans, err := answered.before(a.key, a.useItem.body)
 		if err != nil {
 			a.out.err = err
 		} else if ans != nil {
-			a.out.id = ans.ID
+			a.out = used{id: ans.ID}
 		}
 	}
-	g.settle()
 	return nil
 }
 
@@ -188,6 +214,8 @@ func (g *using) decide() error {
 		}
 		if a.out.err == nil {
 			g.granted = append(g.granted, a)
+		} else {
+			g.refused = append(g.refused, a)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -48,6 +49,27 @@ func TestKindsAreWellFormed(t *testing.T) {
 	for _, k := range builtIn {
 		if err := k.check(); err != nil {
 			t.Errorf("%s: %v", k.Name, err)
+		}
+	}
+}
+
+// TestMeasuredAsTheTableSays: facts that tell their item and value themselves tell what their JSON and the table of kinds do.
+func TestMeasuredAsTheTableSays(t *testing.T) {
+	about := CouponFact{CouponID: 7, BatchID: 3, CustomerID: 5, Version: 2}
+	use := CouponUseFact{CouponFact: about, UseID: 4, Order: "A1", OffFen: 1234}
+	for _, f := range []Fact{CouponIssued{CouponFact: about}, CouponExpiring{CouponFact: about}, CouponExpired{about}, CouponVoided{about}, CouponRedeemed{use}, CouponRolledBack{use}} {
+		text, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said map[string]json.RawMessage
+		if err := json.Unmarshal(text, &said); err != nil {
+			t.Fatal(err)
+		}
+		k := builtInKinds[f.About().Kind]
+		item, value := f.(measured).measured()
+		if item != itemOf(said[k.Item]) || value != valueOf(said[k.Value]) {
+			t.Errorf("%s: %q and %d, its JSON %q and %d", k.Name, item, value, itemOf(said[k.Item]), valueOf(said[k.Value]))
 		}
 	}
 }

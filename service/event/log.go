@@ -131,7 +131,9 @@ func (l *Log) row(f Fact) (*model.Event, error) {
 		Kind: a.Kind, AccountID: a.AccountID, CustomerID: a.CustomerID, StaffID: a.StaffID, Source: a.Source,
 		DedupeKey: factKey(a.Key), Payload: string(payload), OccurredAt: a.At.UTC(), RecordedAt: l.now(),
 	}
-	if k := builtInKinds[a.Kind]; k != nil && (k.Item != "" || k.Value != "") {
+	if m, ok := f.(measured); ok {
+		row.Item, row.Value = m.measured()
+	} else if k := builtInKinds[a.Kind]; k != nil && (k.Item != "" || k.Value != "") {
 		var said map[string]json.RawMessage
 		if err := json.Unmarshal(payload, &said); err != nil {
 			return nil, fmt.Errorf("read fact %s: %w", a.Kind, err)
