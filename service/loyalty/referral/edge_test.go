@@ -344,6 +344,7 @@ func TestPause(t *testing.T) {
 		t.Errorf("a touch: %v", err)
 	}
 	h.later(8 * day)
+	h.must(h.settle(t.Context(), e.ID)) // found due just before the pause
 	h.is(e.ID, Cooling, "")
 	h.must(h.SetState(t.Context(), 1, p.ID, StateActive, false))
 	h.later(0)

@@ -3,6 +3,7 @@ package referral
 import (
 	"context"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -108,6 +109,18 @@ func TestMergedInvitees(t *testing.T) {
 	if a, b := h.edge(first.ID), h.edge(second.ID); a.InviteeID != first.InviteeID || b.InviteeID != second.InviteeID || a.Spare != 0 || b.Spare != 0 {
 		t.Errorf("after undoing it: %+v, %+v", a, b)
 	}
+}
+
+// TestTheEarlierTouchStands: whichever of two edges was written first.
+func TestTheEarlierTouchStands(t *testing.T) {
+	h := newHouse(t)
+	s := h.persons()
+	p := h.published(definition())
+	a, b := h.invited(p, h.customer()), h.invited(p, h.customer())
+	h.must(h.DB.Model(&model.ReferralEdge{}).Where("id = ?", a.ID).UpdateColumn("touched_at", b.TouchedAt.Add(time.Minute)).Error)
+	h.merge(s, a.InviteeID, b.InviteeID)
+	h.is(b.ID, Touched, "")
+	h.is(a.ID, Void, ReasonOther)
 }
 
 // TestMergedIntoSelf: an edge between two who turn out to be one falls away, with what it earned.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 
 	"github.com/boombuler/barcode/qr"
-	"golang.org/x/image/draw"
 )
 
 // The measures of a poster in pixels.
@@ -46,7 +46,7 @@ func cover(m *image.RGBA, picture image.Image) {
 	if from.Empty() { // a line of pixels
 		from = picture.Bounds()
 	}
-	draw.ApproxBiLinear.Scale(m, canvas, picture, from, draw.Over, nil)
+	scale(m, canvas, picture, from)
 }
 
 // paint draws a poster; avatar is nil where there is none.
@@ -57,12 +57,12 @@ func paint(ground *image.RGBA, mark, avatar image.Image) ([]byte, error) {
 	if _, isQR := mark.(*modules); isQR {
 		draw.Draw(m, card, mark, image.Point{}, draw.Src)
 	} else {
-		draw.ApproxBiLinear.Scale(m, card.Inset(16), mark, mark.Bounds(), draw.Over, nil)
+		scale(m, card.Inset(16), mark, mark.Bounds())
 	}
 	if avatar != nil {
 		draw.DrawMask(m, face.Inset(-ring), image.White, image.Point{}, disc{face.Dx() + 2*ring}, image.Point{}, draw.Over)
 		scaled := image.NewRGBA(image.Rect(0, 0, face.Dx(), face.Dy()))
-		draw.ApproxBiLinear.Scale(scaled, scaled.Bounds(), avatar, square(avatar.Bounds()), draw.Over, nil)
+		scale(scaled, scaled.Bounds(), avatar, square(avatar.Bounds()))
 		draw.DrawMask(m, face, scaled, image.Point{}, disc{face.Dx()}, image.Point{}, draw.Over)
 	}
 	var b bytes.Buffer

@@ -274,6 +274,32 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestScale: a picture that is drawn smaller is the mean of what lies under each pixel, and larger the nearest; nothing outside
+// of the part is looked at.
+func TestScale(t *testing.T) {
+	src := image.NewRGBA(image.Rect(10, 20, 16, 26)) // six by six, black and white by columns
+	for i := range 36 {
+		src.Set(10+i%6, 20+i/6, []color.Color{color.Black, color.White}[i%2])
+	}
+	small := image.NewRGBA(image.Rect(0, 0, 2, 2))
+	scale(small, small.Bounds(), src, src.Bounds())
+	for i, want := range []uint8{0x55, 0xaa, 0x55, 0xaa} { // three columns each: b w b, w b w
+		if c := small.RGBAAt(i%2, i/2); c.R != want || c.A != 0xff {
+			t.Errorf("pixel %d is %v, want %x", i, c, want)
+		}
+	}
+	covered := plain()
+	scale(covered, canvas, image.NewRGBA(image.Rect(0, 0, 4, 4)), image.Rect(0, 0, 4, 4)) // transparent
+	if covered.RGBAAt(5, 5) != paper {
+		t.Errorf("a transparent picture covers: %v", covered.RGBAAt(5, 5))
+	}
+	large := image.NewRGBA(image.Rect(0, 0, 8, 8))
+	scale(large, image.Rect(2, 2, 8, 8), src, image.Rect(10, 20, 12, 22))
+	if large.RGBAAt(2, 2).R != 0 || large.RGBAAt(7, 7).R != 0xff || large.RGBAAt(1, 1).A != 0 {
+		t.Errorf("enlarged: %v, %v, outside %v", large.RGBAAt(2, 2), large.RGBAAt(7, 7), large.RGBAAt(1, 1))
+	}
+}
+
 func TestMemory(t *testing.T) {
 	m := newMemory[string](10)
 	m.put("a", "A", 4)
