@@ -18,7 +18,7 @@ import (
 // chaosFor is how long TestF3_G4_Chaos goes on. For the long run:
 //
 //	go test ./service/coupon -run Chaos -v -timeout 30m -coupon.chaos 10m
-var chaosFor = flag.Duration("coupon.chaos", 1500*time.Millisecond, "how long the chaos of coupons goes on")
+var chaosFor = flag.Duration("coupon.chaos", time.Second, "how long the chaos of coupons goes on")
 
 // TestF3_G4_Chaos: clients claim, use, reserve, settle, refund and void at once through replicas in processes of their own, which are
 // killed again and again; coupons expire and reservations run out meanwhile. Clients repeat what they got no answer to. Then the whole

@@ -139,7 +139,7 @@ func (s *Service) newIssuing(tx *gorm.DB, ins []IssueInput) *issuing {
 	g := &issuing{s: s, tx: tx, now: s.Now(), all: make([]asking, len(ins)), batches: map[int64]*batchIssue{}}
 	g.day, g.began = s.day(g.now)
 	for i := range ins {
-		g.all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), batchID: ins[i].BatchID}
+		g.all[i] = asking{in: &ins[i], key: ins[i].Key.hash(), batchID: ins[i].BatchID, late: s.goneLately(ins[i].BatchID, g.now)}
 		g.open = append(g.open, &g.all[i])
 	}
 	return g
@@ -155,6 +155,7 @@ type asking struct {
 	key     hash
 	batchID int64
 	code    *model.CouponCode // that it comes by
+	late    bool              // what it asks for was known to be sold out before its key was looked for
 	out     issued
 }
 
@@ -246,7 +247,9 @@ func (g *issuing) answerAgain(list []*asking, keys []hash) error {
 func (g *issuing) lock() error {
 	var ids []int64
 	for _, a := range g.open {
-		if g.s.goneLately(a.batchID, g.now) {
+		if a.late {
+			a.out.err = ErrSoldOut // whoever got the last ones had their answers by then
+		} else if g.s.goneLately(a.batchID, g.now) {
 			g.refuse(a, ErrSoldOut)
 		} else if !slices.Contains(ids, a.batchID) {
 			ids = append(ids, a.batchID)
