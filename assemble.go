@@ -369,6 +369,7 @@ func (p *parts) jobs() job.Deps {
 		CampaignCount:    p.campaigns.CountDue,
 		PointsExpire:     p.loyalty.ExpireDue,
 		PointsVerify:     p.loyalty.Verify,
+		DrawEnd:          p.draws.EndDue,
 		TierLook:         p.loyalty.LookAtTiers,
 		ReferralTick:     p.referrals.Tick,
 		WorkPrune: func(ctx context.Context) error {

@@ -27,6 +27,7 @@ type Deps struct {
 	LifecycleNightly   func(ctx context.Context) error
 	PointsExpire       func(ctx context.Context) error
 	PointsVerify       func(ctx context.Context) error
+	DrawEnd            func(ctx context.Context) error
 	TierLook           func(ctx context.Context) error
 	ReferralTick       func(ctx context.Context) error
 	CampaignTick       func(ctx context.Context) error
@@ -169,6 +170,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "points.verify", Schedule: "37 5 * * *", Max: time.Hour, CatchUp: true, Run: d.PointsVerify,
 			Zh: "核对积分账户与流水", En: "holds the accounts of points against their entries",
+		}, {
+			Name: "draw.end", Schedule: "* * * * *", Max: 5 * time.Minute, Run: d.DrawEnd,
+			Zh: "结束到期的抽奖并公布种子", En: "ends draws whose time is over, and publishes their seeds",
 		}, {
 			Name: "tier.look", Schedule: "43 0 * * *", Max: time.Hour, CatchUp: true, Run: d.TierLook,
 			Zh: "会员等级到期复核", En: "looks at customers for whose tier the time is over",

@@ -164,11 +164,7 @@ func (s *Service) SetState(ctx context.Context, staffID, id int64, state string)
 			row.Commitment, row.SealedSeed = sum[:], s.Vault.Seal(string(seed), sealed(id))
 		case StateActive + ">" + StatePaused, StatePaused + ">" + StateActive:
 		case StateActive + ">" + StateEnded, StatePaused + ">" + StateEnded:
-			seed, err := s.Vault.Open(row.SealedSeed, sealed(id))
-			if err != nil {
-				return err
-			}
-			row.Seed = []byte(seed)
+			return s.endTx(tx, row, staffID)
 		default:
 			return ErrState
 		}

@@ -314,3 +314,36 @@ func TestStockInARush(t *testing.T) {
 		t.Errorf("no such try: %v", err)
 	}
 }
+
+// TestSeedIsRevealedAfterTheEnd: when the time of a draw is over, its seed is published, whether or not somebody ends it; until
+// then nothing of it is told, and one that never ran stays a draft.
+func TestSeedIsRevealedAfterTheEnd(t *testing.T) {
+	h := newHouse(t)
+	running, paused := h.active(definition()), h.active(definition())
+	h.must(h.SetState(t.Context(), 1, paused.ID, StatePaused))
+	draft, err := h.Save(t.Context(), 1, 0, 0, definition())
+	h.must(err)
+	_, err = h.Try(t.Context(), 1, running.ID, "request-1")
+	h.must(err)
+	h.clock.Advance(48*time.Hour - time.Millisecond)
+	h.must(h.EndDue(t.Context()))
+	if d, _, err := h.Proof(t.Context(), running.ID, 0, 10); err != nil || d.State != StateActive || len(d.Seed) != 0 {
+		t.Errorf("a moment before its end: %s, seed %x, %v", d.State, d.Seed, err)
+	}
+	h.clock.Advance(time.Millisecond)
+	for range 2 {
+		h.must(h.EndDue(t.Context()))
+	}
+	for _, id := range []int64{running.ID, paused.ID} {
+		d, err := h.Get(t.Context(), id)
+		if sum := sha256.Sum256(d.Seed); err != nil || d.State != StateEnded || string(sum[:]) != string(d.Commitment) {
+			t.Errorf("draw %d is %s, seed %x, %v", id, d.State, d.Seed, err)
+		}
+	}
+	if n, wrong, err := h.Check(t.Context(), running.ID); err != nil || n != 1 || wrong != 0 {
+		t.Errorf("%d tries, wrong %d, %v", n, wrong, err)
+	}
+	if d, err := h.Get(t.Context(), draft.ID); err != nil || d.State != StateDraft || len(d.Seed) != 0 {
+		t.Errorf("the draft is %s, %v", d.State, err)
+	}
+}

@@ -187,3 +187,13 @@ func paidSince(tx *gorm.DB, customerID int64, from time.Time) (bool, error) {
 	}
 	return n > 0, nil
 }
+
+// drawsOver are draws above an id that could be tried and whose time is over.
+func drawsOver(tx *gorm.DB, now time.Time, after int64, limit int) (ids []int64, err error) {
+	err = tx.Model(&model.LuckyDraw{}).Where("state IN ? AND valid_until <= ? AND id > ?", []string{StateActive, StatePaused}, now, after).
+		Order("id").Limit(limit).Pluck("id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("find draws whose time is over: %w", err)
+	}
+	return ids, nil
+}
