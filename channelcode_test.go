@@ -62,9 +62,9 @@ func (h *house) newCode(name string, more object, userids ...string) console.Cha
 	}
 	var code console.ChannelCode
 	h.console.post("/channel-codes", in, &code)
-	eventually(h.t, 20*time.Second, "the channel code has its picture", func() bool {
+	eventually(h.t, 20*time.Second, "the channel code has its picture and stands at the platform", func() bool {
 		code = h.code(code.ID)
-		return code.QRCode != ""
+		return code.QRCode != "" && code.PushedAt != nil
 	})
 	return code
 }
