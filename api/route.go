@@ -59,19 +59,19 @@ type face struct {
 type handler[I, O any] func(ctx context.Context, in *I) (*O, error)
 
 func get[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
-	register(f, http.MethodGet, path, a, summary, h)
+	f.register(http.MethodGet, path, a, summary, signatureOf(h))
 }
 
 func post[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
-	register(f, http.MethodPost, path, a, summary, h)
+	f.register(http.MethodPost, path, a, summary, signatureOf(h))
 }
 
 func put[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
-	register(f, http.MethodPut, path, a, summary, h)
+	f.register(http.MethodPut, path, a, summary, signatureOf(h))
 }
 
 func remove[I, O any](f face, path string, a access, summary string, h handler[I, O]) {
-	register(f, http.MethodDelete, path, a, summary, h)
+	f.register(http.MethodDelete, path, a, summary, signatureOf(h))
 }
 
 // upload is a post that takes a form with files.
@@ -89,8 +89,9 @@ func upload[I, O any](f face, path string, a access, summary string, h handler[I
 	})
 }
 
-func register[I, O any](f face, method, path string, a access, summary string, h handler[I, O]) {
-	operate(f.api, f.operation(method, path, a, summary), signatureOf(h), f.problem)
+// register is not generic, because the compiler would make a copy for every route.
+func (f *face) register(method, path string, a access, summary string, sig signature) {
+	operate(f.api, f.operation(method, path, a, summary), sig, f.problem)
 }
 
 // problem is what a handler's error is answered with.

@@ -39,7 +39,7 @@ func (days) Name() string { return "event_day" }
 
 // Owners tells which of many customers have counts.
 func (days) Owners(db *gorm.DB, among []int64) (ids []int64, err error) {
-	return table[model.EventDay]{name: "event_day"}.Owners(db, among)
+	return table[model.EventDay]{plain: "event_day"}.Owners(db, among)
 }
 
 // dayJoint is a count that went over; Before is nil when the other had none of the kind.

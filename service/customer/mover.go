@@ -24,11 +24,14 @@ type Mover interface {
 	Undo(tx *gorm.DB, from, to int64, journal []byte) error
 }
 
-// table is the mover of a table with the columns id and customer_id.
+// plain names a table with the columns id and customer_id whose rows go over as they are.
+type plain string
+
+// table is the mover of a table in which both customers may have rows of which one customer may have one: two
+// of the same are joined. It is generic, so most tables are plain ones.
 type table[Row any] struct {
-	name string
-	// same tells rows apart that both customers may have and one customer may have once: two of the same
-	// are joined; nil: there are none such.
+	plain
+	// same tells such rows apart.
 	same func(*Row) string
 	// join makes the row of the one who stays say what both said; nil: it stays as it is.
 	join func(stays *Row, goes Row)
@@ -38,8 +41,13 @@ type table[Row any] struct {
 
 // moved is a part of a journal.
 type moved[Row any] struct {
-	IDs    []int64      `json:"ids,omitempty"` // rows that went over as they were
+	given
 	Joined []joint[Row] `json:"joined,omitempty"`
+}
+
+// given is a part of a journal that knows of no joined rows.
+type given struct {
+	IDs []int64 `json:"ids,omitempty"` // rows that went over as they were
 }
 
 // joint is a row that was joined with one of the same kind and is no more.
@@ -53,34 +61,71 @@ type joint[Row any] struct {
 const journalPart = 2000
 
 // Name implements Mover.
-func (t table[Row]) Name() string { return t.name }
+func (p plain) Name() string { return string(p) }
 
 // Owners tells which of many customers have rows.
-func (t table[Row]) Owners(db *gorm.DB, among []int64) (ids []int64, err error) {
-	err = db.Model(new(Row)).Where("customer_id IN ?", among).Distinct().Pluck("customer_id", &ids).Error
+func (p plain) Owners(db *gorm.DB, among []int64) (ids []int64, err error) {
+	err = db.Table(p.Name()).Where("customer_id IN ?", among).Distinct().Pluck("customer_id", &ids).Error
 	if err != nil {
-		return nil, fmt.Errorf("find owners of %s: %w", t.name, err)
+		return nil, fmt.Errorf("find owners of %s: %w", p, err)
 	}
 	return ids, nil
+}
+
+// Move implements Mover.
+func (p plain) Move(tx *gorm.DB, from, to int64) (parts [][]byte, err error) {
+	var ids []int64
+	err = model.ForUpdate(tx).Table(p.Name()).Where("customer_id = ?", from).Order("id").Pluck("id", &ids).Error
+	if err != nil {
+		return nil, fmt.Errorf("move %s: %w", p, err)
+	}
+	return p.giveAll(tx, ids, from, to)
+}
+
+func (p plain) giveAll(tx *gorm.DB, ids []int64, from, to int64) (parts [][]byte, err error) {
+	for some := range slices.Chunk(ids, journalPart) {
+		if err := p.give(tx, some, from, to); err != nil {
+			return nil, err
+		}
+		parts = append(parts, mustJSON(given{some}))
+	}
+	return parts, nil
+}
+
+// give changes the owner of rows, which have not changed themselves.
+func (p plain) give(tx *gorm.DB, ids []int64, from, to int64) error {
+	for some := range slices.Chunk(ids, 500) {
+		err := tx.Table(p.Name()).Where("id IN ? AND customer_id = ?", some, from).UpdateColumn("customer_id", to).Error
+		if err != nil {
+			return fmt.Errorf("give %s to another: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// Undo implements Mover.
+func (p plain) Undo(tx *gorm.DB, from, to int64, journal []byte) error {
+	var g given
+	if err := json.Unmarshal(journal, &g); err != nil {
+		return fmt.Errorf("read the journal of %s: %w", p, err)
+	}
+	return p.give(tx, g.IDs, to, from)
 }
 
 // Move implements Mover.
 func (t table[Row]) Move(tx *gorm.DB, from, to int64) ([][]byte, error) {
 	ids, joints, err := t.sort(tx, from, to)
 	if err != nil {
-		return nil, fmt.Errorf("move %s: %w", t.name, err)
+		return nil, fmt.Errorf("move %s: %w", t.plain, err)
 	}
 	for _, j := range joints {
 		if err := t.unite(tx, j); err != nil {
-			return nil, fmt.Errorf("join %s: %w", t.name, err)
+			return nil, fmt.Errorf("join %s: %w", t.plain, err)
 		}
 	}
-	var parts [][]byte
-	for some := range slices.Chunk(ids, journalPart) {
-		if err := t.give(tx, some, from, to); err != nil {
-			return nil, fmt.Errorf("move %s: %w", t.name, err)
-		}
-		parts = append(parts, mustJSON(moved[Row]{IDs: some}))
+	parts, err := t.giveAll(tx, ids, from, to)
+	if err != nil {
+		return nil, err
 	}
 	for some := range slices.Chunk(joints, journalPart/10) {
 		parts = append(parts, mustJSON(moved[Row]{Joined: some}))
@@ -90,10 +135,6 @@ func (t table[Row]) Move(tx *gorm.DB, from, to int64) ([][]byte, error) {
 
 // sort reads and locks what is to be moved and tells what goes over as it is from what is to be joined.
 func (t table[Row]) sort(tx *gorm.DB, from, to int64) (ids []int64, joints []joint[Row], err error) {
-	if t.same == nil {
-		err = model.ForUpdate(tx).Model(new(Row)).Where("customer_id = ?", from).Order("id").Pluck("id", &ids).Error
-		return ids, nil, err
-	}
 	goes, err := t.lock(tx, from)
 	if err != nil || len(goes) == 0 {
 		return nil, nil, err
@@ -137,29 +178,18 @@ func (t table[Row]) unite(tx *gorm.DB, j joint[Row]) error {
 	return write(tx, &j.After)
 }
 
-// give changes the owner of rows. UpdateColumn: the rows themselves have not changed.
-func (t table[Row]) give(tx *gorm.DB, ids []int64, from, to int64) error {
-	for some := range slices.Chunk(ids, 500) {
-		err := tx.Model(new(Row)).Where("id IN ? AND customer_id = ?", some, from).UpdateColumn("customer_id", to).Error
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Undo implements Mover.
 func (t table[Row]) Undo(tx *gorm.DB, from, to int64, journal []byte) error {
 	var m moved[Row]
 	if err := json.Unmarshal(journal, &m); err != nil {
-		return fmt.Errorf("read the journal of %s: %w", t.name, err)
+		return fmt.Errorf("read the journal of %s: %w", t.plain, err)
 	}
 	if err := t.give(tx, m.IDs, to, from); err != nil {
-		return fmt.Errorf("give back %s: %w", t.name, err)
+		return err
 	}
 	for _, j := range m.Joined {
 		if err := t.separate(tx, j); err != nil {
-			return fmt.Errorf("part %s: %w", t.name, err)
+			return fmt.Errorf("part %s: %w", t.plain, err)
 		}
 	}
 	return nil

@@ -11,73 +11,73 @@ import (
 // line here, or is registered with Owns by the capability that keeps it. A test finds those that were
 // forgotten.
 var owned = []Mover{
-	table[model.Identity]{name: "identity"},
-	table[model.Relation]{name: "relation"},
-	table[model.TagAssignment]{name: "tag_assignment"},
+	plain("identity"),
+	plain("relation"),
+	plain("tag_assignment"),
 	table[model.TagGrant]{
-		name: "tag_grant",
-		same: func(r *model.TagGrant) string { return number(r.TagID) + "|" + r.Source + "|" + number(r.SourceID) },
+		plain: "tag_grant",
+		same:  func(r *model.TagGrant) string { return number(r.TagID) + "|" + r.Source + "|" + number(r.SourceID) },
 		join: func(stays *model.TagGrant, goes model.TagGrant) {
 			stays.ExpiresAt = laterEnd(stays.ExpiresAt, goes.ExpiresAt)
 			stays.CreatedAt = *earlier(&stays.CreatedAt, &goes.CreatedAt)
 		},
 	},
 	table[model.CustomerTag]{
-		name: "customer_tag",
-		same: func(r *model.CustomerTag) string { return number(r.TagID) },
-		join: joinTag,
+		plain: "customer_tag",
+		same:  func(r *model.CustomerTag) string { return number(r.TagID) },
+		join:  joinTag,
 	},
-	table[model.TagRuleMember]{name: "tag_rule_member", same: func(r *model.TagRuleMember) string { return number(r.RuleID) }},
-	table[model.TagRuleAct]{name: "tag_rule_act"},
+	table[model.TagRuleMember]{plain: "tag_rule_member", same: func(r *model.TagRuleMember) string { return number(r.RuleID) }},
+	plain("tag_rule_act"),
 	// The answers of the one who stands are the ones that count.
-	table[model.CustomValue]{name: "custom_value", same: func(r *model.CustomValue) string { return number(r.FieldID) }},
-	table[model.Event]{name: "event"},
-	table[model.EventAside]{name: "event_aside"},
+	table[model.CustomValue]{plain: "custom_value", same: func(r *model.CustomValue) string { return number(r.FieldID) }},
+	plain("event"),
+	plain("event_aside"),
 	days{},
-	table[model.CustomerOrder]{name: "customer_order"},
-	table[model.OrderLine]{name: "order_line"},
-	table[model.Refund]{name: "refund"},
-	table[model.CustomerTrade]{name: "customer_trade", same: one[model.CustomerTrade], join: joinTrade, part: partTrade},
-	table[model.GroupMember]{name: "group_member"},
-	table[model.Task]{name: "task"},
-	table[model.IDConversion]{name: "id_conversion"},
-	table[model.Coupon]{name: "coupon"},
-	table[model.CouponUse]{name: "coupon_use"},
-	table[model.CouponGift]{name: "coupon_gift"}, // the giver; who took it is coupon_gift_taken
-	table[model.PointsEntry]{name: "points_entry"},
-	table[model.PointsLot]{name: "points_lot"},
-	table[model.CheckIn]{name: "check_in", same: func(r *model.CheckIn) string { return number(int64(r.Day)) }},
-	table[model.TierChange]{name: "tier_change"},
-	table[model.CustomerTier]{name: "customer_tier", same: one[model.CustomerTier], join: func(stays *model.CustomerTier, goes model.CustomerTier) {
+	plain("customer_order"),
+	plain("order_line"),
+	plain("refund"),
+	table[model.CustomerTrade]{plain: "customer_trade", same: one[model.CustomerTrade], join: joinTrade, part: partTrade},
+	plain("group_member"),
+	plain("task"),
+	plain("id_conversion"),
+	plain("coupon"),
+	plain("coupon_use"),
+	plain("coupon_gift"), // the giver; who took it is coupon_gift_taken
+	plain("points_entry"),
+	plain("points_lot"),
+	table[model.CheckIn]{plain: "check_in", same: func(r *model.CheckIn) string { return number(int64(r.Day)) }},
+	plain("tier_change"),
+	table[model.CustomerTier]{plain: "customer_tier", same: one[model.CustomerTier], join: func(stays *model.CustomerTier, goes model.CustomerTier) {
 		if goes.Level > stays.Level { // nobody loses a tier by being recognised
 			stays.Level, stays.Since, stays.KeepUntil = goes.Level, goes.Since, goes.KeepUntil
 		}
 	}},
-	table[model.Redemption]{name: "redemption"},
-	table[model.DrawTry]{name: "draw_try"},
+	plain("redemption"),
+	plain("draw_try"),
 	// Both codes of who was two work; the edges have a mover of their own, in referral.
-	table[model.ReferralCode]{name: "referral_code"},
-	table[model.ReferralReward]{name: "referral_reward"},
-	table[model.CustomerNote]{name: "customer_note"},
-	table[model.Delivery]{name: "delivery", same: sameIntent}, // outreach knows better: it counts them
+	plain("referral_code"),
+	plain("referral_reward"),
+	plain("customer_note"),
+	table[model.Delivery]{plain: "delivery", same: sameIntent}, // outreach knows better: it counts them
 	table[model.MassQuota]{
-		name: "mass_quota",
-		same: func(r *model.MassQuota) string { return number(r.AccountID) + "|" + r.Period + "|" + number(r.GroupID) },
+		plain: "mass_quota",
+		same:  func(r *model.MassQuota) string { return number(r.AccountID) + "|" + r.Period + "|" + number(r.GroupID) },
 		join: func(stays *model.MassQuota, goes model.MassQuota) {
 			stays.Used += goes.Used
 			stays.Spent = stays.Spent || goes.Spent
 		},
 	},
-	table[model.SubscribeGrant]{name: "subscribe_grant"},
-	table[model.KfWindow]{name: "kf_window"},
-	table[model.Letter]{name: "letter"},
-	table[model.TaskMessage]{name: "task_message"},
+	plain("subscribe_grant"),
+	plain("kf_window"),
+	plain("letter"),
+	plain("task_message"),
 	// A run that both made is one run: the one of who stands goes on.
-	table[model.Enrolment]{name: "enrolment", same: func(r *model.Enrolment) string {
+	table[model.Enrolment]{plain: "enrolment", same: func(r *model.Enrolment) string {
 		return number(r.JourneyID) + "|" + number(int64(r.Turn)) + "|" + r.EntryKey
 	}},
-	table[model.ContactBook]{name: "contact_book", same: one[model.ContactBook], join: joinBook, part: partBook},
-	table[model.CustomerTouch]{name: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
+	table[model.ContactBook]{plain: "contact_book", same: one[model.ContactBook], join: joinBook, part: partBook},
+	table[model.CustomerTouch]{plain: "customer_touch", same: func(r *model.CustomerTouch) string { return r.Place }, join: joinTouch},
 }
 
 // unmoved are the tables with a customer_id that stay with the id they speak of.
