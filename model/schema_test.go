@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -28,7 +29,13 @@ type column struct {
 func TestRowsMatchSchema(t *testing.T) {
 	db := modeltest.DB(t)
 	tables := map[string]bool{"schema_version": true}
+	listed := map[reflect.Type]bool{}
 	for _, row := range model.Rows() {
+		if of := reflect.TypeOf(row); listed[of] {
+			t.Errorf("%s is listed twice", of)
+		} else {
+			listed[of] = true
+		}
 		s, err := schema.Parse(row, &sync.Map{}, db.NamingStrategy)
 		if err != nil {
 			t.Fatal(err)

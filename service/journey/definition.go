@@ -251,7 +251,7 @@ func encodeHappening(h *Happening, refs segment.Refs) any {
 	var where []any
 	for _, m := range h.Where {
 		value := m.Value
-		if kind, isID := idProperties[m.Property]; isID {
+		if kind, isID := idIn(h.Kind, m.Property); isID {
 			value = refs.Of(kind, rowOf(m.Value))
 		}
 		where = append(where, map[string]any{"property": m.Property, "op": m.Op, "value": value})
@@ -262,11 +262,25 @@ func encodeHappening(h *Happening, refs segment.Refs) any {
 	return out
 }
 
-// idProperties are the properties of events that hold row ids, and of what.
+// idProperties are the properties of facts that hold row ids, and of what. (An origin_id is of many things.)
 var idProperties = map[string]model.Kind{
 	"staff_id": model.KindStaff, "channel_code_id": model.KindChannelCode, "segment_id": model.KindSegment, "group_id": model.KindGroup,
-	"import_id": model.KindImport, "journey_id": model.KindJourney, "referral_id": model.KindReferral, "inviter_id": model.KindCustomer, "invitee_id": model.KindCustomer,
+	"import_id": model.KindImport, "journey_id": model.KindJourney, "batch_id": model.KindCouponBatch,
+	"referral_id": model.KindReferral, "inviter_id": model.KindCustomer, "invitee_id": model.KindCustomer,
 }
+
+// idIn tells what a property of a kind of event is an id of. The events of operators have none, whatever they call them.
+func idIn(kind, property string) (model.Kind, bool) {
+	i := slices.IndexFunc(builtIn, func(k event.Kind) bool { return k.Name == kind })
+	if i < 0 {
+		return 0, false
+	}
+	p, known := builtIn[i].Property(property)
+	of, isID := idProperties[property]
+	return of, known && isID && p.Type == event.RowID
+}
+
+var builtIn = event.BuiltIn()
 
 // outcomes lists the branches of a node, in order.
 func (n *Node) outcomes() []string {

@@ -310,19 +310,19 @@ func (r *reader) happening(place string, raw json.RawMessage) any {
 		case utf8.RuneCountInString(m.Value) > 64 || !readable(m.Value):
 			r.fail(at+".value", "最多 64 个字", "at most 64 characters")
 		default:
-			h.Where = append(h.Where, Match{Property: m.Property, Op: m.Op, Value: r.matched(at+".value", p, m.Value)})
+			h.Where = append(h.Where, Match{Property: m.Property, Op: m.Op, Value: r.matched(at+".value", in.Kind, p, m.Value)})
 		}
 	}
 	return h
 }
 
 // matched is the value of a filter as it is kept.
-func (r *reader) matched(place string, p event.Property, value string) string {
-	kind, isID := idProperties[p.Name]
-	if p.Type != event.RowID || !isID {
+func (r *reader) matched(place, kind string, p event.Property, value string) string {
+	of, isID := idIn(kind, p.Name)
+	if !isID {
 		return value
 	}
-	id, err := r.refs.Row(kind, value)
+	id, err := r.refs.Row(of, value)
 	if err != nil {
 		r.fail(place, "没有这个"+p.Zh, "no such thing: "+p.En)
 		return ""

@@ -32,7 +32,8 @@ CREATE TABLE IF NOT EXISTS points_entry (
     KEY ix_points_entry_customer_id_id (customer_id, id),
     KEY ix_points_entry_customer_id_rule_id_created_at (customer_id, rule_id, created_at),
     KEY ix_points_entry_origin_id (origin_id),
-    KEY ix_points_entry_source_source_id (source, source_id)
+    KEY ix_points_entry_source_source_id (source, source_id),
+    KEY ix_points_entry_created_at (created_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS points_lot (

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS draw_prize (
     odds INT NOT NULL,
     stock BIGINT NOT NULL,
     taken BIGINT NOT NULL,
+    cost_fen BIGINT NOT NULL,
     PRIMARY KEY (id),
     UNIQUE KEY uq_draw_prize_draw_id_place (draw_id, place)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;

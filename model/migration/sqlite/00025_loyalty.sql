@@ -32,6 +32,7 @@ CREATE INDEX IF NOT EXISTS ix_points_entry_customer_id_id ON points_entry (custo
 CREATE INDEX IF NOT EXISTS ix_points_entry_customer_id_rule_id_created_at ON points_entry (customer_id, rule_id, created_at);
 CREATE INDEX IF NOT EXISTS ix_points_entry_origin_id ON points_entry (origin_id);
 CREATE INDEX IF NOT EXISTS ix_points_entry_source_source_id ON points_entry (source, source_id);
+CREATE INDEX IF NOT EXISTS ix_points_entry_created_at ON points_entry (created_at);
 
 CREATE TABLE IF NOT EXISTS points_lot (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

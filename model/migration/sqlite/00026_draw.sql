@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS draw_prize (
     points INTEGER NOT NULL,
     odds INTEGER NOT NULL,
     stock INTEGER NOT NULL,
-    taken INTEGER NOT NULL
+    taken INTEGER NOT NULL,
+    cost_fen INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_draw_prize_draw_id_place ON draw_prize (draw_id, place);
 
