@@ -332,6 +332,49 @@ func TestF18_RedisWiped(t *testing.T) {
 	}
 }
 
+// TestF20_RedisFromAnOldCopy: a Redis that comes back with the token of before costs each replica one fetch at most, and no
+// call.
+func TestF20_RedisFromAnOldCopy(t *testing.T) {
+	p := newFake(t)
+	p.accepting(follow, okList)
+	m, rdb := newTestRedis(t)
+	withRedis := func(c *Config) { c.Redis = rdb }
+	a, _ := newTestGateway(t, p, withRedis)
+	call := func(g *Gateway) {
+		t.Helper()
+		if _, err := g.Corp("a").FollowUsers(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call(a)
+	old := map[string]string{}
+	for _, key := range m.Keys() {
+		if m.Type(key) == "string" {
+			old[key], _ = m.Get(key)
+		}
+	}
+	if len(old) == 0 {
+		t.Fatal("nothing is shared through Redis")
+	}
+	p.mu.Lock()
+	p.tokens++ // somebody else has fetched one, which ends ours
+	p.mu.Unlock()
+	call(a)
+	before := p.tokens
+	m.FlushAll()
+	for key, value := range old {
+		m.Set(key, value)
+	}
+	b, _ := newTestGateway(t, p, withRedis)
+	for range 20 {
+		call(b)
+		call(a)
+	}
+	if got := p.tokens - before; got < 1 || got > 2 {
+		t.Errorf("got %d fetches, want at most one for each of two", got)
+	}
+}
+
 func TestF24_WrongCredentialsStop(t *testing.T) {
 	for _, code := range []int{40001, 40013, 40091, 60020, 48002} {
 		t.Run(fmt.Sprint("gettoken", code), func(t *testing.T) {
