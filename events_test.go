@@ -300,7 +300,10 @@ func TestF34_OneTickOneRun(t *testing.T) {
 			t.Errorf("a tick was attempted %d times", w.Attempts)
 		}
 	}
-	if works, ticks := modeltest.Count[model.Work](t, h.db(), "kind LIKE 'cron:%'"), modeltest.Count[model.CronTick](t, h.db(), "status <> 'missed'"); works != ticks {
-		t.Errorf("%d works for %d ticks", works, ticks)
+	// One statement sees both at one moment, and the clock goes on.
+	var n struct{ Works, Ticks int }
+	err := h.db().Raw("SELECT (SELECT COUNT(*) FROM work WHERE kind LIKE 'cron:%') AS works, (SELECT COUNT(*) FROM cron_tick WHERE status <> 'missed') AS ticks").Scan(&n).Error
+	if err != nil || n.Works != n.Ticks {
+		t.Errorf("%d works for %d ticks, %v", n.Works, n.Ticks, err)
 	}
 }

@@ -1,6 +1,8 @@
 package outreach
 
 import (
+	"sync"
+
 	"gorm.io/gorm"
 
 	"zhiyin/model"
@@ -9,11 +11,15 @@ import (
 
 // strict is a governor that answers as the test says, and keeps count of what it reserved.
 type strict struct {
-	rule     func(a governor.Ask) governor.Ruling
+	rule func(a governor.Ask) governor.Ruling
+
+	mu       sync.Mutex // a lane settles while the next one claims
 	reserved map[int64]bool
 }
 
 func (g *strict) RuleTx(_ *gorm.DB, asks []governor.Ask) ([]governor.Ruling, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	out := make([]governor.Ruling, len(asks))
 	for i, a := range asks {
 		if out[i] = g.rule(a); out[i].Verdict == governor.Allow {
@@ -24,6 +30,8 @@ func (g *strict) RuleTx(_ *gorm.DB, asks []governor.Ask) ([]governor.Ruling, err
 }
 
 func (g *strict) ReturnTx(_ *gorm.DB, did []governor.Reservation) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, d := range did {
 		delete(g.reserved, d.Ref)
 	}
