@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	netmail "net/mail"
 	"strings"
@@ -61,7 +59,7 @@ func (m *email) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls
 	if err != nil || len(list) == 0 {
 		return nil, refused, err
 	}
-	set, _, err := m.settingsOf(ctx, list[0].AccountID)
+	set, _, err := enabledSettings[EmailSettings](ctx, m.Service, NameEmail, list[0].AccountID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,24 +86,11 @@ func (m *email) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls
 	return calls, refused, nil
 }
 
-func (m *email) settingsOf(ctx context.Context, accountID int64) (*EmailSettings, string, error) {
-	row, err := m.setting(m.DB.WithContext(ctx), NameEmail, accountID)
-	if err != nil || row == nil || !row.Enabled {
-		return nil, "", err
-	}
-	var set EmailSettings
-	if err := json.Unmarshal([]byte(row.Settings), &set); err != nil {
-		return nil, "", fmt.Errorf("read the settings of e-mail: %w", err)
-	}
-	secret, err := m.secretOf(row)
-	return &set, secret, err
-}
-
 // Send implements outreach.Channel.
 func (m *email) Send(ctx context.Context, c outreach.Call) (outreach.Outcome, error) {
 	in := c.Payload.(emailCall)
 	later := outreach.Outcome{Result: outreach.Result{Fate: outreach.FateLater}}
-	set, secret, err := m.settingsOf(ctx, c.AccountID)
+	set, secret, err := enabledSettings[EmailSettings](ctx, m.Service, NameEmail, c.AccountID)
 	if err != nil || set == nil {
 		return later, nil
 	}

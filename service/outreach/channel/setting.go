@@ -65,6 +65,20 @@ func (s *Service) setting(tx *gorm.DB, channel string, accountID int64) (*model.
 	return nil, nil
 }
 
+// enabledSettings reads the settings and the secret of a channel that is switched on; nil: it is not.
+func enabledSettings[T any](ctx context.Context, s *Service, channel string, accountID int64) (*T, string, error) {
+	row, err := s.setting(s.DB.WithContext(ctx), channel, accountID)
+	if err != nil || row == nil || !row.Enabled {
+		return nil, "", err
+	}
+	var set T
+	if err := json.Unmarshal([]byte(row.Settings), &set); err != nil {
+		return nil, "", fmt.Errorf("read the settings of %s: %w", channel, err)
+	}
+	secret, err := s.secretOf(row)
+	return &set, secret, err
+}
+
 func (k *settings) get(now time.Time) map[settingKey]model.ChannelSetting {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -71,7 +71,7 @@ func (m *sms) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls [
 	if err != nil || len(list) == 0 {
 		return nil, refused, err
 	}
-	set, _, err := m.settingsOf(ctx, list[0].AccountID)
+	set, _, err := enabledSettings[SMSSettings](ctx, m.Service, NameSMS, list[0].AccountID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,23 +99,10 @@ func (m *sms) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls [
 	return calls, refused, nil
 }
 
-func (m *sms) settingsOf(ctx context.Context, accountID int64) (*SMSSettings, string, error) {
-	row, err := m.setting(m.DB.WithContext(ctx), NameSMS, accountID)
-	if err != nil || row == nil || !row.Enabled {
-		return nil, "", err
-	}
-	var set SMSSettings
-	if err := json.Unmarshal([]byte(row.Settings), &set); err != nil {
-		return nil, "", fmt.Errorf("read the settings of SMS: %w", err)
-	}
-	secret, err := m.secretOf(row)
-	return &set, secret, err
-}
-
 // Send implements outreach.Channel.
 func (m *sms) Send(ctx context.Context, c outreach.Call) (outreach.Outcome, error) {
 	in := c.Payload.(smsCall)
-	set, secret, err := m.settingsOf(ctx, c.AccountID)
+	set, secret, err := enabledSettings[SMSSettings](ctx, m.Service, NameSMS, c.AccountID)
 	if err != nil || set == nil {
 		return outreach.Outcome{Result: outreach.Result{Fate: outreach.FateLater}}, nil
 	}
