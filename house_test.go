@@ -56,6 +56,7 @@ const (
 type setting struct {
 	company  simulator.Company
 	lenient  bool                            // the simulator takes what it does not know
+	plain    bool                            // spawned servers are not watched by the race detector
 	env      []string                        // of every server, ZHIYIN_…=…
 	redis    string                          // instead of one of the test's own
 	dsn      string                          // instead of one of the test's own
@@ -68,6 +69,7 @@ type house struct {
 	t       testing.TB
 	env     []string
 	dsn     string
+	command string  // what is spawned
 	address string  // where the platform's callbacks and the operator go
 	sim     *client // the simulator's control API
 	console *client // signed in, at address
@@ -147,9 +149,12 @@ func newHouse(t testing.TB, s setting) *house {
 	platform := httptest.NewServer(handler)
 	t.Cleanup(func() { platform.CloseClientConnections(); sim.Close(); platform.Close() })
 
-	h := &house{t: t, dsn: s.dsn, address: freeAddress(t), sim: newClient(t, platform.URL+"/_sim")}
+	h := &house{t: t, dsn: s.dsn, command: self(t), address: freeAddress(t), sim: newClient(t, platform.URL+"/_sim")}
 	if h.dsn == "" {
 		h.dsn = modeltest.DSN(t)
+	}
+	if s.plain {
+		h.command = unwatched(t)
 	}
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -229,22 +234,46 @@ func (h *house) spawn(more ...string) *process { h.t.Helper(); return h.spawnAt(
 
 func (h *house) spawnAt(address string, more ...string) *process {
 	h.t.Helper()
-	p := run(h.t, h.t.TempDir(), h.t.Output(), append(append(h.env[:len(h.env):len(h.env)], h.at(address)...), more...), "serve")
-	eventually(h.t, 30*time.Second, "the server is ready", func() bool { return p.over() || ready(address) })
-	if p.over() {
-		h.t.Fatalf("the server ended: %v", p.cmd.ProcessState)
-	}
+	p := h.begin(address, more...)
+	eventually(h.t, 30*time.Second, "the server is ready", func() bool { return p.ready(address) })
 	return p
+}
+
+// begin starts a server as a process of its own, which is not ready yet.
+func (h *house) begin(address string, more ...string) *process {
+	h.t.Helper()
+	return runAs(h.t, h.command, h.t.TempDir(), h.t.Output(), append(append(h.env[:len(h.env):len(h.env)], h.at(address)...), more...), "serve")
+}
+
+// ready tells whether the server at an address, which is this process, answers. One that has ended fails the test.
+func (p *process) ready(address string) bool {
+	p.t.Helper()
+	if p.over() {
+		p.t.Fatalf("the server ended: %v", p.cmd.ProcessState)
+	}
+	return ready(address)
+}
+
+// self is the file of this test binary.
+func self(t testing.TB) string {
+	t.Helper()
+	file, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // run starts the command in a folder; its words go to out.
 func run(t testing.TB, dir string, out io.Writer, env []string, args ...string) *process {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t: t, cmd: exec.Command(self, args...), ended: make(chan struct{})}
+	return runAs(t, self(t), dir, out, env, args...)
+}
+
+// runAs is run with another binary of the command.
+func runAs(t testing.TB, command, dir string, out io.Writer, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(command, args...), ended: make(chan struct{})}
 	p.cmd.Env = append(without(os.Environ(), "ZHIYIN_"), append(env, asZhiyin+"=1")...)
 	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = out, out

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -15,110 +18,269 @@ import (
 	"zhiyin/api/console"
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/outreach"
 	"zhiyin/simulator"
 )
 
-// reachRounds is how many campaigns TestF01_CampaignsOutliveKills lives through: go test -run F01_Campaigns . -reach.rounds 50
-var reachRounds = flag.Int("reach.rounds", max(4, 8/slack), "campaigns with a process killed in each")
+// How hard TestF01_CampaignsOutliveKills is: go test -run F01_Campaigns . -reach.customers 100000 -reach.campaigns 1 -reach.rounds 20 -reach.patient
+var (
+	reachRounds    = flag.Int("reach.rounds", 50, "how often a process is killed or asked to stop")
+	reachCampaigns = flag.Int("reach.campaigns", 0, "how many campaigns that happens to; 0: to each once")
+	reachCustomers = flag.Int("reach.customers", 80, "how many customers the company has")
+	reachPatient   = flag.Bool("reach.patient", false, "wait for leases and for the platform's time to settle, instead of moving them")
+)
 
-// TestF01_CampaignsOutliveKills: two processes send campaigns, and at a random moment of each one of them is killed or asked to stop.
-// Whatever that moment was, every customer is written to once; the platform is the judge.
+// pair is two servers of a house that are killed and come back.
+type pair struct {
+	*house
+	servers [2]struct {
+		*process
+		address string
+		console *client
+		up      bool
+	}
+}
+
+// sending is a campaign under way.
+type sending struct {
+	id, text, channel string
+	to                map[string]bool // by external_userid
+	launched          time.Time
+}
+
+// TestF01_CampaignsOutliveKills: two processes send campaigns, and at random moments one of them is killed or asked to stop. Whatever those
+// moments were, every customer is written to once; the platform is the judge. Nobody waits between the rounds for what the dead have left:
+// several campaigns are under way at once, and most claims lapse while others are killed.
 func TestF01_CampaignsOutliveKills(t *testing.T) {
-	h := newHouse(t, setting{company: simulator.Company{Staff: 8, Customers: 40, Tags: 2}, env: crashing})
-	addresses := []string{h.address, freeAddress(t)}
-	var servers [2]*process
-	for i := range servers {
-		servers[i] = h.spawnAt(addresses[i])
-	}
-	h.moveIn()
-	h.sim.put("/config", object{"mass_dispatch_ms": 0, "latency_ms": 20}, nil)
-	// Answers are long in coming, so that many a kill strikes between what the platform did and what we know of it.
-	h.fault(object{"api": "externalcontact/add_msg_template", "kind": "latency", "ms": 400})
-	h.fault(object{"api": "kf/send_msg", "kind": "latency", "ms": 100})
-	h.synchronise(30 * time.Second)
-	var rules console.GovernorSetting
-	h.console.get("/governor", &rules)
-	rules.Caps, rules.Quiet, rules.RepeatDays = []console.Cap{}, []console.QuietHours{}, 0
-	h.console.put("/governor", rules, nil)
-	everybody, all := h.everybody(), map[string]bool{}
-	for _, c := range list[console.Customer](h.console, "/customers?limit=200&status=active") {
-		all[h.externalOf(c.ID)] = true
-	}
-	db := h.db()
-	kf := slices.Sorted(maps.Keys(h.kf()))[0]
-
-	said, campaigns := map[string]string{}, map[string]string{} // channel by text; text by campaign
-	ends := map[string]int{}
-	for round := range *reachRounds {
-		channel := []string{"mass", "kf"}[round%2]
-		if channel == "kf" { // a customer who has written may be answered
-			began := time.Now().UTC().Truncate(time.Second)
-			for external := range all {
-				h.sim.post("/act/kf_text", object{"open_kfid": kf, "external_userid": external, "text": "在吗"}, nil)
-			}
-			h.waitCallbacks(10 * time.Second)
-			eventually(t, 10*time.Second, "windows are open", func() bool {
-				return modeltest.Count[model.KfWindow](t, db, "last_at >= ?", began) == int64(len(all))
+	var cut atomic.Int64 // calls that send whose caller was gone before they were answered
+	h := &pair{house: newHouse(t, setting{
+		company: simulator.Company{Staff: max(6, *reachCustomers/250), Customers: *reachCustomers, Tags: 2}, env: crashing, plain: true,
+		platform: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r)
+				if r.Context().Err() != nil && (strings.HasSuffix(r.URL.Path, "/add_msg_template") || strings.HasSuffix(r.URL.Path, "/kf/send_msg")) {
+					cut.Add(1)
+				}
 			})
+		},
+	})}
+	h.furnish()
+	db := h.db()
+	everybody, all := h.everybody(), map[string]bool{}
+	var externals []string
+	if err := db.Model(&model.Relation{}).Where("status = 'active'").Distinct().Pluck("external_userid", &externals).Error; err != nil {
+		t.Fatal(err)
+	}
+	for _, external := range externals {
+		all[external] = true
+	}
+	campaigns := *reachCampaigns
+	if campaigns == 0 {
+		campaigns = *reachRounds
+	}
+	kf, groups := h.writers((campaigns/2+3)/4 + 1)
+
+	var sent []*sending
+	launch := func() *sending {
+		n := len(sent)
+		c := &sending{text: fmt.Sprintf("第%d次活动", n+1), channel: []string{"mass", "kf"}[n%2], to: all, launched: time.Now()}
+		audience := object{"segment_ids": []string{everybody}}
+		if c.channel == "kf" {
+			group := groups[n/2%len(groups)]
+			audience, c.to = object{"customer_ids": group.ids}, group.externals
 		}
-		text := fmt.Sprintf("第%d次活动", round+1)
-		said[text] = channel
-		c := h.campaign(text, h.written(text, text, channel), object{"segment_ids": []string{everybody}}, object{"channel": channel})
-		campaigns[c.ID] = text
-		h.console.post("/campaigns/"+c.ID+"/launch", nil, nil)
-		time.Sleep(rand.N(1200 * time.Millisecond))
-		i := rand.IntN(2)
+		c.id = h.campaign(c.text, h.written(c.text, c.text, c.channel), audience, object{"channel": c.channel}).ID
+		h.console.post("/campaigns/"+c.id+"/launch", nil, nil)
+		sent = append(sent, c)
+		return c
+	}
+	over := func(within time.Duration) {
+		t.Helper()
+		eventually(t, within, "everything has left", func() bool {
+			if !*reachPatient {
+				doubtsAreDue(t, db)
+			}
+			return modeltest.Count[model.Delivery](t, db, "state NOT IN ?", []outreach.State{outreach.Planned, outreach.Claimed, outreach.InDoubt}) == intended(sent) &&
+				modeltest.Count[model.DeliveryCall](t, db, "state <> 'settled'") == 0
+		})
+	}
+
+	// How long a campaign takes when nobody is killed: the moments of the kills are drawn from that.
+	took := map[string]time.Duration{}
+	for range min(2, campaigns) {
+		c := launch()
+		over(5 * time.Minute)
+		took[c.channel] = time.Since(c.launched)
+	}
+	began, ends, alone := time.Now(), map[string]int{}, 0
+	struck, seen := 0, cut.Load()
+	count := func() { // at the next kill, what the one before has cut: whoever is asked to stop waits for answers
+		if n := cut.Load(); n > seen {
+			seen = n
+			struck++
+		}
+	}
+	each := max(1, *reachRounds/campaigns)
+	for round := range *reachRounds {
+		both := rand.IntN(4) > 0 // else one may be struck while the other is still on its way up
+		eventually(t, 30*time.Second, "servers are ready", func() bool { n := h.up(); return n == 2 || n == 1 && !both })
+		victim := rand.IntN(2)
+		if !h.servers[victim].up {
+			victim = 1 - victim
+		}
+		h.console = h.servers[1-victim].console
+		if !h.servers[1-victim].up {
+			h.console = h.servers[victim].console
+			alone++
+		}
+		if round%each == 0 {
+			launch()
+		}
+		time.Sleep(rand.N(took[sent[len(sent)-1].channel] / time.Duration(each) * time.Duration(min(2, each))))
+		count()
 		if rand.IntN(3) == 0 {
 			ends["asked to stop"]++
-			if exit := servers[i].terminate(syscall.SIGTERM, 30*time.Second); exit != 0 {
+			if exit := h.servers[victim].terminate(syscall.SIGTERM, 30*time.Second); exit != 0 {
 				t.Errorf("exit code %d", exit)
 			}
 		} else {
 			ends["killed"]++
-			servers[i].kill()
+			h.servers[victim].kill()
 		}
-		servers[i] = h.spawnAt(addresses[i])
+		h.servers[victim].process, h.servers[victim].up = h.begin(h.servers[victim].address), false
 	}
-	// All who might still be at it are gone, so what they left may be taken over at once instead of half a minute later.
-	for _, s := range servers {
-		s.kill()
+	count()
+	t.Logf("%d campaigns to %d customers in %s, %v; %d kills struck in the middle of calls, %d calls in all; %d times the other was not up either; a campaign takes %v",
+		len(sent), len(all), time.Since(began).Round(time.Second), ends, struck, cut.Load(), alone, took)
+	if struck < min(3, ends["killed"]/5) {
+		t.Errorf("%d of %d kills struck in the middle of calls", struck, ends["killed"])
 	}
-	left := modeltest.Count[model.DeliveryClaim](t, db)
-	leasesEnd(t, db)
-	h.spawnAt(addresses[0])
-	h.signIn()
-	doubts := int64(0)
-	eventually(t, 30*time.Second, "everything has left", func() bool {
-		doubts = max(doubts, modeltest.Count[model.DeliveryCall](t, db, "state = 'doubt'"))
-		doubtsAreDue(t, db)
-		return modeltest.Count[model.CampaignRun](t, db, "planned = ?", len(all)) == int64(*reachRounds) &&
-			modeltest.Count[model.Delivery](t, db, "state < ?", 3) == 0 && modeltest.Count[model.DeliveryCall](t, db, "state <> 'settled'") == 0
-	})
-	t.Logf("%d campaigns, %v; at the end %d claims of the dead, at most %d calls in doubt at once", *reachRounds, ends, left, doubts)
 
-	for id, text := range campaigns {
-		if s := h.states(id); len(s) != 1 || s["accepted"] != len(all) {
-			t.Errorf("%s (%s): %v", text, said[text], s)
+	if !*reachPatient {
+		// All who might still be at it are gone, so what they left may be taken over at once instead of half a minute later.
+		for i := range h.servers {
+			h.servers[i].kill()
+			h.servers[i].process = h.begin(h.servers[i].address)
 		}
-		times, _ := h.meant(text)
-		if said[text] == "kf" {
-			times = h.answered(kf, text)
+		leasesEnd(t, db)
+	}
+	for i := range h.servers {
+		eventually(t, 30*time.Second, "both are ready", func() bool { return h.servers[i].ready(h.servers[i].address) })
+	}
+	last := time.Now()
+	over(3 * time.Minute)
+	t.Logf("%s later everything has left and nothing is in doubt", time.Since(last).Round(time.Second))
+	h.judge(kf, sent)
+	if dead := list[console.Work](h.console, "/work?state=dead"); len(dead) > 0 {
+		t.Errorf("dead letters: %+v", dead)
+	}
+}
+
+// furnish starts both servers and lets everything through but what the platform keeps back.
+func (h *pair) furnish() {
+	h.t.Helper()
+	for i, address := range []string{h.address, freeAddress(h.t)} {
+		h.servers[i].address, h.servers[i].process = address, h.spawnAt(address)
+	}
+	h.moveIn()
+	for i := range h.servers {
+		h.servers[i].console = newClient(h.t, "http://"+h.servers[i].address+"/api/console")
+		h.servers[i].console.token = h.console.token
+	}
+	h.sim.put("/config", object{"mass_dispatch_ms": 0, "latency_ms": 20}, nil)
+	h.synchronise(5 * time.Minute)
+	// Answers are long in coming, so that many a kill strikes between what the platform did and what we know of it.
+	h.fault(object{"api": "externalcontact/add_msg_template", "kind": "latency", "ms": 600})
+	h.fault(object{"api": "kf/send_msg", "kind": "latency", "ms": 600})
+	var rules console.GovernorSetting
+	h.console.get("/governor", &rules)
+	rules.Caps, rules.Quiet, rules.RepeatDays = []console.Cap{}, []console.QuietHours{}, 0
+	h.console.put("/governor", rules, nil)
+}
+
+// up notes which servers are ready, and tells how many.
+func (h *pair) up() (n int) {
+	h.t.Helper()
+	for i := range h.servers {
+		s := &h.servers[i]
+		if s.up = s.up || s.ready(s.address); s.up {
+			n++
+		}
+	}
+	return n
+}
+
+// askers are customers who may be answered in customer service.
+type askers struct {
+	ids       []string
+	externals map[string]bool
+}
+
+// writers has up to 200 customers write to customer service, and gives them in n groups: each may be answered five times.
+func (h *pair) writers(n int) (kf string, groups []askers) {
+	h.t.Helper()
+	kf = slices.Sorted(maps.Keys(h.kf()))[0]
+	customers := list[console.Customer](h.console, "/customers?limit=200&status=active")
+	groups = make([]askers, min(n, len(customers)))
+	for i, c := range customers {
+		g, external := &groups[i%len(groups)], h.externalOf(c.ID)
+		if g.externals == nil {
+			g.externals = map[string]bool{}
+		}
+		g.ids, g.externals[external] = append(g.ids, c.ID), true
+		h.sim.post("/act/kf_text", object{"open_kfid": kf, "external_userid": external, "text": "在吗"}, nil)
+	}
+	h.waitCallbacks(30 * time.Second)
+	db := h.db()
+	eventually(h.t, 30*time.Second, "windows are open", func() bool { return modeltest.Count[model.KfWindow](h.t, db) == int64(len(customers)) })
+	return kf, groups
+}
+
+// intended is how many messages campaigns have to send.
+func intended(sent []*sending) (n int64) {
+	for _, c := range sent {
+		n += int64(len(c.to))
+	}
+	return n
+}
+
+// judge holds what the platform has of each campaign, and what we say of it, against whom it was for.
+func (h *pair) judge(kf string, sent []*sending) {
+	h.t.Helper()
+	times := map[string]map[string]int{} // by text, by customer
+	for _, c := range sent {
+		times[c.text] = map[string]int{}
+	}
+	var out simMass
+	h.sim.get("/mass", &out)
+	for _, m := range out.Mass {
+		for _, task := range m.Tasks {
+			for _, target := range task.Targets {
+				times[m.Text][target.ID]++
+			}
+		}
+	}
+	for _, m := range h.kf()[kf].Messages {
+		if m.Origin == 0 {
+			times[m.Body.Content][m.External]++
+		}
+	}
+	for _, c := range sent {
+		if s := h.states(c.id); len(s) != 1 || s["accepted"] != len(c.to) {
+			h.t.Errorf("%s (%s): %v", c.text, c.channel, s)
 		}
 		lost, doubled := 0, 0
-		for external := range all {
-			switch n := times[external]; {
+		for external := range c.to {
+			switch n := times[c.text][external]; {
 			case n == 0:
 				lost++
 			case n > 1:
 				doubled++
 			}
 		}
-		if lost > 0 || doubled > 0 || len(times) > len(all) {
-			t.Errorf("%s (%s): %d lost, %d doubled, %d written to", text, said[text], lost, doubled, len(times))
+		if lost > 0 || doubled > 0 || len(times[c.text]) > len(c.to) {
+			h.t.Errorf("%s (%s): %d lost, %d doubled, %d written to", c.text, c.channel, lost, doubled, len(times[c.text]))
 		}
-	}
-	if dead := list[console.Work](h.console, "/work?state=dead"); len(dead) > 0 {
-		t.Errorf("dead letters: %+v", dead)
 	}
 }
 
@@ -158,16 +320,4 @@ func (h *house) kf() map[string]simKf {
 	}
 	h.sim.get("/kf", &out)
 	return out.Accounts
-}
-
-// answered counts how often each customer was sent a text in customer service.
-func (h *house) answered(kf, text string) map[string]int {
-	h.t.Helper()
-	times := map[string]int{}
-	for _, m := range h.kf()[kf].Messages {
-		if m.Origin == 0 && m.Body.Content == text {
-			times[m.External]++
-		}
-	}
-	return times
 }
