@@ -372,6 +372,7 @@ func (p *parts) jobs() job.Deps {
 		DrawEnd:          p.draws.EndDue,
 		TierLook:         p.loyalty.LookAtTiers,
 		ReferralTick:     p.referrals.Tick,
+		ReferralWays:     p.referrals.EndWays,
 		WorkPrune: func(ctx context.Context) error {
 			_, err := p.queue.Prune(ctx, p.cfg.Work.KeepDone)
 			return err

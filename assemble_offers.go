@@ -40,6 +40,7 @@ func (p *parts) offers() {
 	p.referrals = referral.New(referral.Deps{
 		DB: p.db, Events: p.events, Now: p.now, Segments: drawSegments{p.segments, segment.Membership{DB: p.db}}, Purse: p.loyalty, Coupons: giver{p.coupons},
 		Media: p.acquisition, Accounts: p.accounts, MiniApp: func(a string) referral.MiniApp { return p.gateway.MiniApp(a) },
+		Ways: p.acquisition, Picture: p.gateway.Picture,
 		Pictures: pictures, Key: p.keys.Key(keyring.CouponCodes), Logger: p.log,
 	})
 	p.customers.Owns(p.referrals.Mover())

@@ -30,6 +30,7 @@ type Deps struct {
 	DrawEnd            func(ctx context.Context) error
 	TierLook           func(ctx context.Context) error
 	ReferralTick       func(ctx context.Context) error
+	ReferralWays       func(ctx context.Context) error
 	CampaignTick       func(ctx context.Context) error
 	CampaignCount      func(ctx context.Context) error
 	WorkPrune          func(ctx context.Context) error
@@ -179,6 +180,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "referral.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.ReferralTick,
 			Zh: "计入冷静期已过的好友，发放邀请奖励", En: "counts friends whose cool-off is over, and gives rewards",
+		}, {
+			Name: "referral.ways", Schedule: "27 4 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.ReferralWays,
+			Zh: "删除已结束邀请活动的专属二维码", En: "deletes inviters' contact ways of programmes that are over",
 		}, {
 			Name: "campaign.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.CampaignTick,
 			Zh: "开始到期的活动，结束已发完的活动", En: "begins campaigns that are due, and ends those whose messages have all left",

@@ -28,6 +28,12 @@ type ChannelCode struct {
 	UpdatedAt  time.Time
 }
 
+// PersonalCode says that a channel code belongs to one person and follows another, its pattern.
+type PersonalCode struct {
+	ID        int64 `gorm:"primaryKey;autoIncrement:false"` // of the channel code
+	PatternID int64
+}
+
 // ChannelCodeStaff says that a staff member may answer a channel code.
 type ChannelCodeStaff struct {
 	ID            int64

@@ -84,6 +84,23 @@ type ReferralCode struct {
 	CreatedAt   time.Time
 }
 
+// ReferralAdding 加好友邀请 says that the invitations of a programme lead to adding staff: each inviter has a contact way of their
+// own, on the pattern of a channel code.
+type ReferralAdding struct {
+	ProgrammeID   int64 `gorm:"primaryKey;autoIncrement:false"`
+	ChannelCodeID int64
+	Most          int64 // inviters' codes at a time
+	KeepDays      int   // for how many days after the programme's end they work
+	Used          int64
+}
+
+// ReferralWay is a channel code that belongs to an inviter. Of those of one code at most one is not gone.
+type ReferralWay struct {
+	ID          int64 `gorm:"primaryKey;autoIncrement:false"` // of the channel code
+	ProgrammeID int64
+	CodeID      int64
+}
+
 // ReferralEdge 邀请关系 says that one customer was invited by another: one in a programme for each who is invited, the first
 // touch.
 type ReferralEdge struct {

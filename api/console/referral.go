@@ -15,6 +15,7 @@ type Referral struct {
 	Version    int64             `json:"version"`
 	Definition ReferralBody      `json:"definition"`
 	Used       ReferralBudget    `json:"used" doc:"what was given so far, less what was taken back"`
+	StaffCodes int64             `json:"staff_codes" doc:"专属二维码数 · inviters' contact ways there are"`
 	Warnings   []ReferralWarning `json:"warnings" nullable:"false" doc:"to be read and acknowledged before it is published"`
 	// Who published it having read the warnings.
 	AcknowledgedBy string     `json:"acknowledged_by,omitempty"`
@@ -51,6 +52,14 @@ type ReferralBody struct {
 	AccountID       string         `json:"miniapp_account_id,omitempty" maxLength:"26" doc:"the mini-program whose code posters carry instead"`
 	Page            string         `json:"page,omitempty" maxLength:"128" doc:"its page, without a leading /; the scene is r= and the code"`
 	BackgroundID    string         `json:"background_id,omitempty" maxLength:"26" doc:"media that posters are drawn on, JPG or PNG; absent: plain"`
+	StaffCode       *ReferralStaff `json:"staff_code,omitempty" doc:"邀请加企业微信成员 · posters carry a contact way of the inviter's own, by which newcomers add a staff member; takes the place of link and mini-program on posters"`
+}
+
+// ReferralStaff says that invitations lead to adding staff.
+type ReferralStaff struct {
+	ChannelCodeID string `json:"channel_code_id" maxLength:"26" doc:"渠道活码 · the channel code whose staff, tags, remark and welcome hold for whoever comes"`
+	Most          int64  `json:"most" minimum:"1" maximum:"100000" doc:"专属二维码上限 · inviters' codes at a time; the platform has room for 500,000 contact ways in all"`
+	KeepDays      int    `json:"keep_days,omitempty" minimum:"0" maximum:"365" doc:"结束后保留天数 · for how many days after the end codes work"`
 }
 
 // ReferralStep is what an inviter gets for so many friends.
@@ -88,8 +97,11 @@ func (h *Handlers) referral(p *referral.Programme) Referral {
 		Definition: ReferralBody{
 			d.Name, d.Note, d.From, d.Until, h.IDs.Of(model.KindSegment, d.SegmentID), d.Ask, d.CoolOffDays, d.SubtractLeavers, d.TakeBack, d.PerInviter, d.PointsDays,
 			[]ReferralStep{}, nil, ReferralBudget{d.Budget.Rewards, d.Budget.Points, d.Budget.Coupons, int64(d.Budget.Fen)}, d.ReviewAt, d.Link,
-			h.IDs.Of(model.KindAccount, d.AccountID), d.Page, h.IDs.Of(model.KindMedia, d.BackgroundID),
+			h.IDs.Of(model.KindAccount, d.AccountID), d.Page, h.IDs.Of(model.KindMedia, d.BackgroundID), nil,
 		},
+	}
+	if a := p.Adding; a != nil {
+		out.StaffCodes, out.Definition.StaffCode = a.Used, &ReferralStaff{h.IDs.Of(model.KindChannelCode, a.ChannelCodeID), a.Most, a.KeepDays}
 	}
 	for _, w := range p.Warnings() {
 		out.Warnings = append(out.Warnings, ReferralWarning(w))
@@ -174,6 +186,9 @@ func (h *Handlers) saveReferral(ctx context.Context, id, version int64, b *Refer
 	}
 	for _, st := range b.Steps {
 		d.Steps = append(d.Steps, referral.Step{Friends: st.Friends, Prize: prize(st.ReferralPrize)})
+	}
+	if a := b.StaffCode; a != nil {
+		d.Adding = &referral.Adding{ChannelCodeID: r.row(model.KindChannelCode, a.ChannelCodeID), Most: a.Most, KeepDays: a.KeepDays}
 	}
 	if b.Invitee != nil {
 		invitee := prize(*b.Invitee)

@@ -19,6 +19,7 @@ type Referral struct {
 	Ask         string         `json:"ask" doc:"好友需要做什么 · what a friend does to count: sign_in, relation (add a staff member), order (pay a first one)"`
 	CoolOffDays int            `json:"cool_off_days" doc:"多少天后计入 · after how many days a friend counts"`
 	PerInviter  int64          `json:"per_inviter,omitempty" doc:"每人最多计入，0 为不限 · friends that count, 0: any number"`
+	AddsStaff   bool           `json:"adds_staff,omitempty" doc:"好友扫海报上的二维码添加成员 · friends add a staff member by the code on the poster"`
 	Steps       []ReferralStep `json:"steps" nullable:"false"`
 	Invitee     *ReferralPrize `json:"invitee,omitempty" doc:"好友可得 · what the friend gets"`
 }
@@ -41,7 +42,8 @@ func (h *Handlers) referral(p *referral.Programme) Referral {
 	now := h.Referrals.Now()
 	out := Referral{
 		ID: h.IDs.Of(model.KindReferral, p.ID), Name: p.Name, Note: p.Note, From: p.From, Until: p.Until,
-		Open: p.State == referral.StateActive && !now.Before(p.From) && now.Before(p.Until), Ask: p.Ask, CoolOffDays: p.CoolOffDays, PerInviter: p.PerInviter, Steps: []ReferralStep{},
+		Open: p.State == referral.StateActive && !now.Before(p.From) && now.Before(p.Until), Ask: p.Ask, CoolOffDays: p.CoolOffDays, PerInviter: p.PerInviter, AddsStaff: p.Adding != nil,
+		Steps: []ReferralStep{},
 	}
 	for _, st := range p.Steps {
 		out.Steps = append(out.Steps, ReferralStep{st.Friends, ReferralPrize{st.Kind, st.Name, st.Points}, ""})

@@ -13,15 +13,15 @@ import (
 const sourceChannelCode = "channel_code"
 
 // CodesByState finds the channel codes behind the keys that the platform gave back, deleted ones
-// included: who came through them came through them. Unknown keys are left out.
+// included: who came through them came through them. Of a personal code it is the pattern. Unknown keys are left out.
 func (s *Service) CodesByState(db *gorm.DB, accountID int64, states []string) (map[string]customer.Origin, error) {
 	codes, err := codesByState(db, accountID, states)
 	if err != nil {
 		return nil, err
 	}
 	origins := make(map[string]customer.Origin, len(codes))
-	for _, c := range codes {
-		origins[c.State] = customer.Origin{ChannelCodeID: c.ID, SourceName: sourceOf(&c)}
+	for state, c := range codes {
+		origins[state] = customer.Origin{ChannelCodeID: c.ID, SourceName: sourceOf(c)}
 	}
 	return origins, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"gorm.io/gorm"
@@ -18,11 +19,23 @@ const codePage = 200
 
 // PushDueCodes finds the codes whose staff should be others by now (a shift began or ended, a new
 // day emptied the counters, somebody left) and has the platform told of these and no others. A job;
-// may be run at any moment. A push that was given up is tried again each hour.
+// may be run at any moment. A push that was given up is tried again each hour. Personal codes follow their
+// pattern, a few hundred each time, and end with it.
 func (s *Service) PushDueCodes(ctx context.Context) error {
+	if err := s.endForsaken(ctx); err != nil {
+		return err
+	}
+	if err := s.pushDue(ctx, enabledCodes, math.MaxInt); err != nil {
+		return err
+	}
+	return s.pushDue(ctx, followingCodes, personalPushes)
+}
+
+// pushDue goes through codes and has the platform told of at most so many.
+func (s *Service) pushDue(ctx context.Context, list func(tx *gorm.DB, after int64, limit int) ([]model.ChannelCode, error), most int) error {
 	db := s.db.WithContext(ctx)
 	for after := int64(0); ; {
-		codes, err := enabledCodes(db, after, codePage)
+		codes, err := list(db, after, codePage)
 		if err != nil || len(codes) == 0 {
 			return err
 		}
@@ -31,24 +44,31 @@ func (s *Service) PushDueCodes(ctx context.Context) error {
 			return err
 		}
 		for _, c := range codes {
-			if err := s.pushIfDue(ctx, c, plans[c.ID]); err != nil {
+			if most == 0 {
+				return nil
+			}
+			due, err := s.pushIfDue(ctx, c, plans[c.ID])
+			if err != nil {
 				return err
+			}
+			if due {
+				most--
 			}
 		}
 		after = codes[len(codes)-1].ID
 	}
 }
 
-func (s *Service) pushIfDue(ctx context.Context, c model.ChannelCode, want plan) error {
+func (s *Service) pushIfDue(ctx context.Context, c model.ChannelCode, want plan) (due bool, err error) {
 	if want.rule == ServedByNobody {
 		if c.PushError == noteNobody {
-			return nil
+			return false, nil
 		}
-		return notePush(s.db.WithContext(ctx), c.ID, noteNobody)
+		return false, notePush(s.db.WithContext(ctx), c.ID, noteNobody)
 	}
 	hash := want.hash()
 	if c.ConfigID != "" && c.PushedHash == hash {
-		return nil
+		return false, nil
 	}
 	pushed := int64(0)
 	if c.PushedAt != nil {
@@ -57,7 +77,7 @@ func (s *Service) pushIfDue(ctx context.Context, c model.ChannelCode, want plan)
 	// One work for one change since the last push, however often this job looks; once more each
 	// hour in case it was given up.
 	key := fmt.Sprintf("%s:%d:%s:%d:%d", workPush, c.ID, hash[:16], pushed, s.now().Unix()/3600)
-	return model.InTx(ctx, s.db, func(tx *gorm.DB) error {
+	return true, model.InTx(ctx, s.db, func(tx *gorm.DB) error {
 		return s.queue.Enqueue(tx, work.Item{Kind: workPush, OrderKey: pushOrder(c.ID), DedupeKey: key, Payload: codePayload{c.ID}})
 	})
 }

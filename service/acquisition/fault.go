@@ -5,6 +5,8 @@ import "zhiyin/service/fault"
 // What callers may act on.
 var (
 	ErrCodeNotFound = fault.New(fault.NotFound, "channel_code.not_found", "没有这个渠道活码", "there is no such channel code")
+	ErrCodesFull    = fault.New(fault.Conflict, "channel_code.full", "企业的「联系我」数量已达上限", "the corp has reached its limit of contact ways")
+	ErrCodeLater    = fault.New(fault.Unavailable, "channel_code.later", "二维码尚未生成，请稍后再试", "the code has no picture yet; try again in a moment")
 	// ErrInvalidCode names the wrong inputs in its fields.
 	ErrInvalidCode     = fault.New(fault.Invalid, "channel_code.invalid", "渠道活码的设置有误", "the channel code's settings are wrong")
 	ErrUnknownVariable = fault.New(fault.Invalid, "text.unknown_variable", "文字里有不认识的变量", "the text names an unknown variable")

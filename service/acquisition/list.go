@@ -26,12 +26,9 @@ type Code struct {
 // Code reads one channel code. Fails with ErrCodeNotFound.
 func (s *Service) Code(ctx context.Context, id int64) (*Code, error) {
 	db := s.db.WithContext(ctx)
-	row, err := codeByID(db, id)
+	row, err := patternByID(db, id)
 	if err != nil {
 		return nil, err
-	}
-	if row == nil || row.GoneAt != nil {
-		return nil, ErrCodeNotFound
 	}
 	list, err := s.describe(db, []model.ChannelCode{*row})
 	if err != nil {

@@ -31,41 +31,51 @@ type plan struct {
 // planCodes decides for several codes at once, in a handful of queries.
 func (s *Service) planCodes(tx *gorm.DB, codes []model.ChannelCode) (map[int64]plan, error) {
 	now := s.now()
-	ids := make([]int64, len(codes))
-	for i, c := range codes {
-		ids[i] = c.ID
+	patterns, err := patternsOf(tx, codes)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, 0, len(patterns))
+	for _, p := range patterns {
+		ids = append(ids, p.ID)
 	}
 	candidates, err := candidatesOf(tx, ids, s.day(now), now)
 	if err != nil {
 		return nil, err
 	}
 	plans := make(map[int64]plan, len(codes))
-	for _, c := range codes {
-		userIDs, rule := decide(now.In(s.zone), candidates[c.ID])
-		plans[c.ID] = plan{wanted{message.CutChars(c.Name, maxPlatformRemark), c.SkipVerify, userIDs}, rule}
+	for id, p := range patterns {
+		userIDs, rule := decide(now.In(s.zone), candidates[p.ID])
+		plans[id] = plan{wanted{message.CutChars(p.Name, maxPlatformRemark), p.SkipVerify, userIDs}, rule}
 	}
 	return plans, nil
 }
 
 // push makes the platform know what is wanted of a code, if it doesn't already. Repeatable.
 func (s *Service) push(ctx context.Context, _ *work.Lease, in codePayload) error {
+	return outcome(s.tell(ctx, in.CodeID))
+}
+
+// tell is push, with what the platform said.
+func (s *Service) tell(ctx context.Context, codeID int64) error {
 	db := s.db.WithContext(ctx)
-	code, account, err := codeAndAccount(db, in.CodeID)
+	code, account, err := codeAndAccount(db, codeID)
 	if err != nil {
 		return err
 	}
 	if code == nil || code.GoneAt != nil || !code.Enabled || !account.Enabled {
 		return nil
 	}
-	p := &pusher{s: s, db: db, corp: s.corp(account.Name), code: code}
-	err = p.run(ctx)
-	if err == nil {
-		return nil
+	pattern, err := patternOf(db, code)
+	if err != nil || !pattern.Enabled || pattern.GoneAt != nil {
+		return err
 	}
+	p := &pusher{s: s, db: db, corp: s.corp(account.Name), code: code, members: pattern.ID}
+	err = p.run(ctx)
 	if note := sentence(err); note != "" {
 		err = joined(err, notePush(db, code.ID, note))
 	}
-	return outcome(err)
+	return err
 }
 
 // outcome turns a platform error into what the queue should do: put off, give up, or try again.
@@ -88,6 +98,7 @@ type pusher struct {
 	db      *gorm.DB
 	corp    Platform
 	code    *model.ChannelCode
+	members int64    // the code whose staff serve it: itself, or its pattern
 	refused []string // members whom the platform did not take this time
 }
 
@@ -133,7 +144,7 @@ func (p *pusher) place(ctx context.Context, want plan) (done bool, err error) {
 		return false, err
 	}
 	if len(p.refused) > 0 {
-		if err := refuse(p.db, p.code.ID, p.refused, p.s.now().Add(refusalLife)); err != nil {
+		if err := refuse(p.db, p.members, p.refused, p.s.now().Add(refusalLife)); err != nil {
 			return false, err
 		}
 		if len(taken) == 0 {
@@ -207,7 +218,7 @@ func (p *pusher) renewNote() error {
 
 // note is what an operator should know while all is well: who is left out.
 func (p *pusher) note() (string, error) {
-	refused, err := refusedMembers(p.db, p.code.ID, p.s.now())
+	refused, err := refusedMembers(p.db, p.members, p.s.now())
 	if err != nil || len(refused) == 0 {
 		return "", err
 	}

@@ -89,7 +89,7 @@ func (r *reception) row(due WelcomeDue) (*model.WelcomeSend, error) {
 		if err != nil || len(codes) == 0 {
 			return 0, err
 		}
-		return codes[0].ID, nil
+		return codes[due.State].ID, nil
 	})
 	if err != nil {
 		return nil, err

@@ -70,9 +70,9 @@ func departmentChain(tx *gorm.DB, accountID, platformID int64) (ids []int64, err
 
 // Channel codes.
 
-// lockCode reads a code that is not deleted and keeps others from changing it.
+// lockCode reads a code that operators have made and not deleted, and keeps others from changing it.
 func lockCode(tx *gorm.DB, id int64) (*model.ChannelCode, error) {
-	row, err := take[model.ChannelCode](model.ForUpdate(tx).Where("id = ? AND gone_at IS NULL", id))
+	row, err := take[model.ChannelCode](model.ForUpdate(tx).Where("id = ? AND gone_at IS NULL AND "+notPersonal, id))
 	if row == nil && err == nil {
 		err = ErrCodeNotFound
 	}
@@ -87,7 +87,8 @@ func codeByState(tx *gorm.DB, state string) (*model.ChannelCode, error) {
 	return take[model.ChannelCode](tx.Where("state = ?", state))
 }
 
-func codesByState(tx *gorm.DB, accountID int64, states []string) (list []model.ChannelCode, err error) {
+// codesByState finds the codes behind keys; of a personal code it is the pattern.
+func codesByState(tx *gorm.DB, accountID int64, states []string) (map[string]*model.ChannelCode, error) {
 	ours := make([]string, 0, len(states))
 	for _, s := range states {
 		if isState(s) {
@@ -97,8 +98,19 @@ func codesByState(tx *gorm.DB, accountID int64, states []string) (list []model.C
 	if len(ours) == 0 {
 		return nil, nil
 	}
-	err = tx.Where("account_id = ? AND state IN ?", accountID, ours).Find(&list).Error
-	return list, err
+	var rows []model.ChannelCode
+	if err := tx.Where("account_id = ? AND state IN ?", accountID, ours).Find(&rows).Error; err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	patterns, err := patternsOf(tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]*model.ChannelCode, len(rows))
+	for _, c := range rows {
+		found[c.State] = patterns[c.ID]
+	}
+	return found, nil
 }
 
 func codeAndAccount(tx *gorm.DB, id int64) (*model.ChannelCode, *model.Account, error) {
@@ -114,14 +126,14 @@ func codeAndAccount(tx *gorm.DB, id int64) (*model.ChannelCode, *model.Account, 
 }
 
 func enabledCodes(tx *gorm.DB, after int64, limit int) (list []model.ChannelCode, err error) {
-	err = tx.Where("id > ? AND enabled = ? AND gone_at IS NULL", after, true).
+	err = tx.Where("id > ? AND enabled = ? AND gone_at IS NULL AND "+notPersonal, after, true).
 		Where("account_id IN (?)", tx.Model(&model.Account{}).Select("id").Where("enabled = ?", true)).
 		Order("id").Limit(limit).Find(&list).Error
 	return list, err
 }
 
 func listCodes(tx *gorm.DB, f CodeFilter) (list []model.ChannelCode, err error) {
-	q := tx.Where("gone_at IS NULL")
+	q := tx.Where("gone_at IS NULL AND " + notPersonal)
 	if f.AccountID != 0 {
 		q = q.Where("account_id = ?", f.AccountID)
 	}

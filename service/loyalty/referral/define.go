@@ -33,6 +33,7 @@ type Definition struct {
 	AccountID                 int64
 	Page                      string
 	BackgroundID              int64
+	Adding                    *Adding // nil: invitations don't lead to adding staff
 }
 
 // Prize is what somebody gets.
@@ -93,6 +94,9 @@ func (s *Service) check(ctx context.Context, tx *gorm.DB, d *Definition) error {
 	if err := s.checkPrizes(tx, d); err != nil {
 		return err
 	}
+	if err := s.checkAdding(tx, d.Adding); err != nil {
+		return err
+	}
 	return s.checkPoster(ctx, d)
 }
 
@@ -137,8 +141,8 @@ func (s *Service) checkPrize(tx *gorm.DB, p Prize) error {
 // checkPoster: where a poster leads, and what it is drawn on.
 func (s *Service) checkPoster(ctx context.Context, d *Definition) error {
 	switch {
-	case d.Link == "" && d.AccountID == 0:
-		return ErrInvalid.With("link", "链接或小程序二选一 / a link or a mini-program")
+	case d.Link == "" && d.AccountID == 0 && d.Adding == nil:
+		return ErrInvalid.With("link", "链接、小程序或渠道活码 / a link, a mini-program or a channel code")
 	case d.Link != "" && !goodLink(d.Link):
 		return ErrInvalid.With("link", "https 地址，含 {code} / an https address with {code} in it")
 	case len(d.Page) > 128 || strings.HasPrefix(d.Page, "/") || strings.ContainsAny(d.Page, "?# ") || d.Page != "" && d.AccountID == 0:
@@ -210,6 +214,9 @@ func (s *Service) Save(ctx context.Context, staffID, id, version int64, d Defini
 		if err := writeLimits(tx, p.ID, d.Budget); err != nil {
 			return err
 		}
+		if err := writeAdding(tx, p.ID, d.Adding); err != nil {
+			return err
+		}
 		return hurryOwed(tx, p.ID, s.Now()) // the budget may have room now
 	})
 	if err != nil {
@@ -253,6 +260,9 @@ func (p *Programme) definition() Definition {
 	}
 	for _, st := range p.Steps {
 		d.Steps = append(d.Steps, Step{st.Friends, Prize{st.Kind, st.Name, st.Points, st.BatchID, st.CostFen}})
+	}
+	if a := p.Adding; a != nil {
+		d.Adding = &Adding{a.ChannelCodeID, a.Most, a.KeepDays}
 	}
 	if p.InviteeKind != "" {
 		d.Invitee = &Prize{p.InviteeKind, p.InviteeName, p.InviteePoints, p.InviteeBatchID, p.InviteeCostFen}

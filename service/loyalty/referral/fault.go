@@ -12,6 +12,7 @@ var (
 	ErrUnread   = fault.New(fault.Conflict, "referral.warnings_unread", "发布前请阅读并确认平台规则提示", "read the warnings about the platform's rules and acknowledge them first")
 	ErrClosed   = fault.New(fault.Conflict, "referral.closed", "活动未开始或已结束", "the programme has not begun, or is over")
 	ErrAudience = fault.New(fault.Conflict, "referral.audience", "您不在活动范围内", "this programme is not for you")
+	ErrWaysFull = fault.New(fault.Conflict, "referral.codes_full", "本活动的专属二维码已发完", "all inviters' codes of this programme are taken")
 	// ErrCode is the one answer to every text that is no code.
 	ErrCode   = fault.New(fault.NotFound, "referral.code", "邀请码无效", "the code is not valid")
 	ErrSelf   = fault.New(fault.Conflict, "referral.self", "不能邀请自己", "nobody invites themself")

@@ -13,13 +13,16 @@ import (
 
 // Kinds are the kinds of facts that OnEvents wants to be fed with.
 var Kinds = []string{
-	event.KindCustomerAdded, event.KindCustomerLeft, event.KindCustomerDeletedByStaff, event.KindOrderPaid, event.KindOrderRefunded, event.KindOrderCancelled,
+	event.KindCustomerAdded, event.KindCustomerHalfAdded, event.KindCustomerLeft, event.KindCustomerDeletedByStaff, event.KindOrderPaid, event.KindOrderRefunded, event.KindOrderCancelled,
 	event.KindCustomerMerged, event.KindCustomerSplit,
 }
 
 // OnEvents has edges follow what happened to those who were invited. Facts are hints: what they have come to is read. It
 // writes to the caller's transaction alone, and repeating it changes nothing.
 func (s *Service) OnEvents(tx *gorm.DB, batch []model.Event) error {
+	if err := s.addedTx(tx, batch); err != nil {
+		return err
+	}
 	var customers, united []int64
 	for _, e := range batch {
 		if e.CustomerID == 0 {

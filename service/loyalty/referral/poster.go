@@ -8,6 +8,7 @@ import (
 	"image"
 	"time"
 
+	"zhiyin/service/fault"
 	"zhiyin/wecom"
 )
 
@@ -26,7 +27,7 @@ type Poster struct {
 const posterTime = 15 * time.Second
 
 // Poster draws an inviter's poster: the programme's picture, the code, and the inviter's avatar where it can be had. What was
-// drawn lately is remembered. It fails as Code does, and with ErrPoster.
+// drawn lately is remembered. It fails as Code does, and with ErrPoster or ErrWaysFull.
 func (s *Service) Poster(ctx context.Context, customerID, id int64) (*Poster, error) {
 	code, err := s.Code(ctx, customerID, id, Origin{})
 	if err != nil {
@@ -37,11 +38,17 @@ func (s *Service) Poster(ctx context.Context, customerID, id int64) (*Poster, er
 	if err != nil {
 		return nil, err
 	}
+	wayID := int64(0)
+	if p.Adding != nil {
+		if wayID, err = s.way(ctx, p, code); err != nil {
+			return nil, err
+		}
+	}
 	avatar, err := avatarOf(db, customerID)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "poster 1\x00%d\x00%d\x00%s\x00%s\x00%s\x00%s", p.BackgroundID, p.AccountID, p.Page, p.Link, code.Code, avatar))
+	sum := sha256.Sum256(fmt.Appendf(nil, "poster 2\x00%d\x00%d\x00%d\x00%s\x00%s\x00%s\x00%s", p.BackgroundID, wayID, p.AccountID, p.Page, p.Link, code.Code, avatar))
 	key := hex.EncodeToString(sum[:16])
 	if png, ok := s.posters.get(key); ok {
 		return &Poster{png, key}, nil
@@ -50,7 +57,7 @@ func (s *Service) Poster(ctx context.Context, customerID, id int64) (*Poster, er
 	png, err, _ := s.drawing.Do(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), posterTime)
 		defer cancel()
-		return s.poster(ctx, p, code.Code, avatar, key)
+		return s.poster(ctx, p, code.Code, wayID, avatar, key)
 	})
 	if err != nil {
 		return nil, err
@@ -58,8 +65,8 @@ func (s *Service) Poster(ctx context.Context, customerID, id int64) (*Poster, er
 	return &Poster{png.([]byte), key}, nil
 }
 
-func (s *Service) poster(ctx context.Context, p *Programme, code, avatar, key string) ([]byte, error) {
-	mark, err := s.mark(ctx, p, code)
+func (s *Service) poster(ctx context.Context, p *Programme, code string, wayID int64, avatar, key string) ([]byte, error) {
+	mark, err := s.mark(ctx, p, code, wayID)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +91,20 @@ func (s *Service) poster(ctx context.Context, p *Programme, code, avatar, key st
 	return png, nil
 }
 
-// mark is what people scan: the mini-program's code, or a QR code of the link where there is none or the platform gives none.
-func (s *Service) mark(ctx context.Context, p *Programme, code string) (image.Image, error) {
+// mark is what people scan: the inviter's contact way, the mini-program's code, or a QR code of the link where there is none or
+// the platform gives none.
+func (s *Service) mark(ctx context.Context, p *Programme, code string, wayID int64) (image.Image, error) {
+	if wayID != 0 {
+		picture, err := s.wayPicture(ctx, wayID)
+		if err == nil {
+			return picture, nil
+		}
+		s.Logger.WarnContext(ctx, "no contact way for a poster", "referral", p.ID, "error", err)
+		if f := fault.Of(err); f != nil && f.Kind == fault.Conflict {
+			return nil, err
+		}
+		return nil, ErrPoster
+	}
 	if p.AccountID != 0 {
 		picture, err := s.miniAppCode(ctx, p, code)
 		if err == nil {

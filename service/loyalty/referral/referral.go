@@ -114,6 +114,9 @@ type Deps struct {
 	Accounts Accounts
 	// MiniApp gives the codes of mini-programs, for an account by its short name.
 	MiniApp func(account string) MiniApp
+	// Ways makes inviters' contact ways, and Picture reads their pictures; nil: there are none.
+	Ways    Ways
+	Picture func(ctx context.Context, address string) ([]byte, error)
 	// Pictures fetches avatars from addresses that customers' rows hold: it must reach public addresses alone. nil: there are none.
 	Pictures *http.Client
 	Key      []byte // with which devices and addresses are hashed
@@ -145,11 +148,17 @@ type Programme struct {
 	model.ReferralProgramme
 	Steps  []model.ReferralStep // by the number of friends
 	Budget model.ReferralBudget
+	Adding *model.ReferralAdding // nil: invitations don't lead to adding staff
 }
 
 // open tells whether customers can invite and be invited at a time.
 func (p *Programme) open(now time.Time) bool {
 	return p.State == StateActive && !now.Before(p.From) && now.Before(p.Until)
+}
+
+// wasOpen is open for what happened at a time and is heard of now: a programme may have ended since.
+func (p *Programme) wasOpen(at time.Time) bool {
+	return (p.State == StateActive || p.State == StateEnded) && !at.Before(p.From) && at.Before(p.ended())
 }
 
 // Get gives a programme. It fails with ErrNotFound.

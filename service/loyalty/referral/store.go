@@ -50,6 +50,10 @@ func withParts(tx *gorm.DB, rows []model.ReferralProgramme) ([]Programme, error)
 	}
 	var steps []model.ReferralStep
 	var budgets []model.ReferralBudget
+	adding, err := addingOf(tx, ids)
+	if err != nil {
+		return nil, err
+	}
 	if err := tx.Where("programme_id IN ?", ids).Order("programme_id, place").Find(&steps).Error; err != nil {
 		return nil, fmt.Errorf("read ladders: %w", err)
 	}
@@ -59,6 +63,9 @@ func withParts(tx *gorm.DB, rows []model.ReferralProgramme) ([]Programme, error)
 	for _, st := range steps {
 		p := &list[at[st.ProgrammeID]]
 		p.Steps = append(p.Steps, st)
+	}
+	for i := range adding {
+		list[at[adding[i].ProgrammeID]].Adding = &adding[i]
 	}
 	for _, b := range budgets {
 		list[at[b.ProgrammeID]].Budget = b

@@ -15,6 +15,7 @@ type Touch struct {
 	CustomerID int64
 	Code       string
 	Origin
+	at time.Time
 }
 
 // Touch notes that a customer came by a code: once in each programme, the first time; later ones change nothing and give the
@@ -24,18 +25,19 @@ func (s *Service) Touch(ctx context.Context, in Touch) (edge *model.ReferralEdge
 	if !ok {
 		return nil, ErrCode
 	}
-	err = model.InTx(ctx, s.DB, func(tx *gorm.DB) (err error) {
-		edge, err = s.touchTx(tx, text, in)
+	err = model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+		code, err := codeByText(tx, text)
+		if err != nil {
+			return err
+		}
+		in.at = s.Now()
+		edge, err = s.touchTx(tx, code, in)
 		return err
 	})
 	return edge, err
 }
 
-func (s *Service) touchTx(tx *gorm.DB, text string, in Touch) (*model.ReferralEdge, error) {
-	code, err := codeByText(tx, text)
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) touchTx(tx *gorm.DB, code *model.ReferralCode, in Touch) (*model.ReferralEdge, error) {
 	p, err := programme(tx, code.ProgrammeID)
 	if err != nil {
 		return nil, err
@@ -47,15 +49,20 @@ func (s *Service) touchTx(tx *gorm.DB, text string, in Touch) (*model.ReferralEd
 	if inviter == in.CustomerID {
 		return nil, ErrSelf
 	}
-	if e, err := edgeOfInvitee(tx, p.ID, in.CustomerID); err != nil || e != nil {
-		return e, err
+	first, err := edgeOfInvitee(tx, p.ID, in.CustomerID)
+	if err != nil || first != nil && !in.at.Before(first.TouchedAt.Truncate(time.Second)) { // the platform tells seconds
+		return first, err
 	}
-	now := s.Now()
-	if !p.open(now) {
+	if !p.wasOpen(in.at) {
 		return nil, ErrClosed
 	}
+	if first != nil {
+		if yielded, err := s.yield(tx, first.ID); err != nil || !yielded {
+			return first, err
+		}
+	}
 	e := &model.ReferralEdge{
-		ProgrammeID: p.ID, InviterID: inviter, InviteeID: in.CustomerID, CodeID: code.ID, State: Touched, TouchedAt: now, UpdatedAt: now,
+		ProgrammeID: p.ID, InviterID: inviter, InviteeID: in.CustomerID, CodeID: code.ID, State: Touched, TouchedAt: in.at, UpdatedAt: s.Now(),
 		Device: s.traced("device", in.Device), Address: s.traced("address", in.Address),
 	}
 	if e.Reason, err = s.judge(tx, e); err != nil {
@@ -65,7 +72,7 @@ func (s *Service) touchTx(tx *gorm.DB, text string, in Touch) (*model.ReferralEd
 	case e.Reason != "":
 		e.State = Refused
 	case p.Ask == AskSignIn:
-		p.join(e, now)
+		p.join(e, in.at)
 	}
 	isNew, err := insertEdge(tx, e)
 	if err != nil {
@@ -74,9 +81,9 @@ func (s *Service) touchTx(tx *gorm.DB, text string, in Touch) (*model.ReferralEd
 	if !isNew { // somebody's touch came first
 		return edgeOfInvitee(tx, p.ID, in.CustomerID)
 	}
-	facts := []event.Fact{event.ReferralTouched{ReferralFact: factOf(e, now)}}
+	facts := []event.Fact{event.ReferralTouched{ReferralFact: factOf(e, in.at)}}
 	if e.State == Cooling {
-		facts = append(facts, event.ReferralJoined{ReferralFact: factOf(e, now)})
+		facts = append(facts, event.ReferralJoined{ReferralFact: factOf(e, in.at)})
 	}
 	_, err = s.Events.Record(tx, facts...)
 	return e, err

@@ -17,7 +17,7 @@ var warnings = []struct {
 		"inducing_follows",
 		"以奖励要求新客户添加企业微信成员，可能被认定为诱导关注或骚扰；请让客户能够不添加成员也正常使用服务。",
 		"To reward newcomers for adding a staff member may be held to be an inducement to follow; let customers use the service without it too.",
-	}, func(p *Programme) bool { return p.Ask == AskRelation }},
+	}, func(p *Programme) bool { return p.Ask == AskRelation || p.Adding != nil }},
 	{Warning{
 		"no_ceiling", "没有设置任何预算上限，奖励会一直发放。", "There is no ceiling to the budget: rewards go on for ever.",
 	}, func(p *Programme) bool {
