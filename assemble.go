@@ -319,7 +319,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
-		Orders: p.catalog, Deliveries: p.outreach, Viewers: p.staff,
+		Orders: p.catalog, Deliveries: p.outreach, Segments: p.segments, Viewers: p.staff,
 	})
 	return nil
 }

@@ -71,6 +71,7 @@ const (
 	targetID // a staff member who is acted upon
 	unknownInboxID
 	segmentID
+	listID
 	journeyID
 	stoppedJourney
 	enrolmentID
@@ -288,10 +289,10 @@ func people() []any {
 	return rows
 }
 
-// segments is a built one with members, whose rule names things by their ids.
+// segments is a built one with members, whose rule names things by their ids, and a list.
 func segments() []any {
 	at, rule := noon, fmt.Sprintf(`{"any":[{"field":"tag","op":"any","values":["%d"]},{"field":"staff","op":"any","values":["%d"]}]}`, tagA, salesID)
-	var rows []any
+	rows := []any{&model.Segment{ID: listID, Name: "名单", Kind: "list", Version: 1, BuiltVersion: 1, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon}}
 	for i := range int64(2) {
 		rows = append(rows,
 			&model.Segment{ID: segmentID + i*100, Name: "老客户", Kind: "dynamic", Rule: rule, Version: 1, BuiltVersion: 1, BuiltAt: &at, Members: 2, CreatedBy: operatorID, CreatedAt: noon, UpdatedAt: noon},

@@ -264,6 +264,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	remove(f, "/segments/{id}", may("segment.write"), "删除人群 · Delete a segment", h.DeleteSegment)
 	post(f, "/segments/{id}/diff", may("segment.write"), "保存前对比 · Who would enter and leave", h.DiffSegment)
 	post(f, "/segments/{id}/freeze", may("segment.write"), "固定为快照 · Make a copy that stays", h.FreezeSegment)
+	put(f, "/segments/{id}/list", may("segment.write"), "填写名单 · Name who is in a list", h.NameSegmentList)
 	get(f, "/segments/{id}/members", may("segment.read"), "人群成员 · Who is in a segment", h.ListSegmentMembers)
 	get(f, "/segments/{id}/explanation", may("segment.read"), "为什么在或不在 · Why a customer is in or not", h.ExplainSegment)
 	get(f, "/segments/{id}/versions", may("segment.read"), "规则历史 · Its definitions", h.SegmentVersions)

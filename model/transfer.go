@@ -24,7 +24,7 @@ type TransferPart struct {
 // ImportRun 导入 is a table on its way in. NextRow is the first row not yet acted upon; it moves in the transaction that acts.
 type ImportRun struct {
 	ID           int64
-	Kind         string // customers, orders, tags
+	Kind         string // customers, lists, orders, tags
 	FileID       int64
 	StaffID      int64
 	Status       string // ready, running, done, failed, cancelled

@@ -111,7 +111,7 @@ func (h *Handlers) ListImports(ctx context.Context, in *PageQuery) (*Page[Import
 // UploadImportInput is a table as a form sends it.
 type UploadImportInput struct {
 	RawBody huma.MultipartFormFiles[struct {
-		Kind string        `form:"kind" required:"true" enum:"customers,orders,tags"`
+		Kind string        `form:"kind" required:"true" enum:"customers,lists,orders,tags"`
 		File huma.FormFile `form:"file" required:"true"`
 	}]
 }

@@ -163,6 +163,80 @@ func TestAListIsWhatWasUploaded(t *testing.T) {
 	}
 }
 
+// TestListsAreAddedTo: an import adds to lists by their names; who is in one is told of once.
+func TestListsAreAddedTo(t *testing.T) {
+	h := newHouse(t, 1, 40)
+	ctx := t.Context()
+	if err := h.db.Model(&model.Customer{}).Where("id > 0").Updates(map[string]any{"merged_into": 0, "minor": false}).Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := h.db.Model(&model.Customer{}).Where("id = 7").Update("merged_into", 8).Error; err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.Create(ctx, Definition{Name: "名单"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(id int64, customers ...int64) (entered []int64, err error) {
+		err = model.InTx(ctx, h.db, func(tx *gorm.DB) error {
+			entered, err = h.AddToListTx(tx, id, customers)
+			return err
+		})
+		return entered, err
+	}
+	if got, err := add(list.ID, 5, 3, 7, 999); err != nil || !slices.Equal(got, []int64{3, 5, 8}) {
+		t.Errorf("got %v %v", got, err)
+	}
+	if got, err := add(list.ID, 5, 4); err != nil || !slices.Equal(got, []int64{4}) || !slices.Equal(h.members(list.ID), []int64{3, 4, 5, 8}) {
+		t.Errorf("got %v %v %v", got, h.members(list.ID), err)
+	}
+	h.consistent(list.ID)
+	// An upload that replaces the list keeps those who are added while it goes on, in it before or not.
+	_, err = h.SetList(ctx, list.ID, false, func(yield func(int64, error) bool) {
+		if _, err := add(list.ID, 3, 6); err != nil {
+			t.Error(err)
+		}
+		yield(9, nil)
+	})
+	if err != nil || !slices.Equal(h.members(list.ID), []int64{3, 6, 9}) {
+		t.Errorf("got %v %v", h.members(list.ID), err)
+	}
+	h.consistent(list.ID)
+	if _, err := add(h.segment(ofTag1), 1); !errors.Is(err, ErrKind) {
+		t.Errorf("got %v", err)
+	}
+	names, err := h.ListNames(h.db)
+	if err != nil || !slices.Equal(names["名单"], []int64{list.ID}) || len(names) != 1 {
+		t.Errorf("got %v %v", names, err)
+	}
+}
+
+// TestWhoNamesAListSeesWhoIsNamed: whom somebody may not see they can't put into a list.
+func TestWhoNamesAListSeesWhoIsNamed(t *testing.T) {
+	h := newHouse(t, 1, 40)
+	ctx := t.Context()
+	if err := h.db.Model(&model.Customer{}).Where("id > 0").Updates(map[string]any{"merged_into": 0}).Error; err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.Create(ctx, Definition{Name: "名单"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &staff.Viewer{StaffID: 1}
+	var all []int64
+	for id := range int64(40) {
+		all = append(all, id+1)
+	}
+	people, err := h.People(ctx, v, all)
+	if err != nil || len(people) == 0 || len(people) == len(all) {
+		t.Fatalf("%d of %d are seen, %v", len(people), len(all), err)
+	}
+	got, err := h.NameList(ctx, v, list.ID, false, append(all, 1, 2))
+	if err != nil || got.Entered != int64(len(people)) || got.Unknown != int64(len(all)-len(people)) || len(h.members(list.ID)) != len(people) {
+		t.Errorf("got %+v %v %v, %d are seen", got, h.members(list.ID), err, len(people))
+	}
+}
+
 func TestAFrozenSegmentStays(t *testing.T) {
 	h := newHouse(t, 5, 100)
 	ctx := t.Context()

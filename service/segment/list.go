@@ -303,6 +303,74 @@ func (s *Service) SetList(ctx context.Context, id int64, keep bool, ids iter.Seq
 	return out, s.sweepList(ctx, id, mark, out)
 }
 
+// NameList is SetList of customers whom somebody names: those whom the viewer may not see count as unknown.
+func (s *Service) NameList(ctx context.Context, v *staff.Viewer, id int64, keep bool, customers []int64) (*Listed, error) {
+	customers = slices.Clone(customers)
+	slices.Sort(customers)
+	customers = slices.Compact(customers)
+	seen, err := inChunks(customers, memberChunk, func(ids []int64) (out []int64, err error) {
+		people, err := s.People(ctx, v, ids)
+		for _, m := range people {
+			out = append(out, m.CustomerID)
+		}
+		return out, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.SetList(ctx, id, keep, func(yield func(int64, error) bool) {
+		for _, c := range seen {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Unknown += int64(len(customers) - len(seen))
+	return out, nil
+}
+
+// ListNames gives the ids of all lists by their names; several may have one name.
+func (s *Service) ListNames(tx *gorm.DB) (map[string][]int64, error) {
+	rows, err := lists(tx)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string][]int64{}
+	for _, row := range rows {
+		names[row.Name] = append(names[row.Name], row.ID)
+	}
+	return names, nil
+}
+
+// AddToListTx has customers enter a list and tells which did; those who are in it stay, also when SetList makes it
+// another at the same time. It fails with ErrNotFound and ErrKind.
+func (s *Service) AddToListTx(tx *gorm.DB, id int64, customers []int64) (entered []int64, err error) {
+	row, err := lockSegment(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	if row.Kind != List {
+		return nil, ErrKind
+	}
+	people, _, err := resolved(tx, slices.Clone(customers))
+	if err != nil {
+		return nil, err
+	}
+	have, err := membersIn(tx, id, Scope{IDs: people})
+	if err != nil {
+		return nil, err
+	}
+	c := diff(people, have)
+	if err := s.applyTx(tx, id, c, s.Now(), row.Version); err != nil {
+		return nil, err
+	}
+	_, err = markMembers(tx, id, row.Version, people)
+	return c.enter, err
+}
+
 // beginList gives an upload its mark.
 func (s *Service) beginList(tx *gorm.DB, id int64) (mark int64, err error) {
 	row, err := lockSegment(tx, id)

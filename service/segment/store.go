@@ -43,6 +43,13 @@ func dynamicSegments(tx *gorm.DB) (rows []model.Segment, err error) {
 	return rows, nil
 }
 
+func lists(tx *gorm.DB) (rows []model.Segment, err error) {
+	if err := tx.Select("id", "name").Where("kind = ? AND gone_at IS NULL", List).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find lists: %w", err)
+	}
+	return rows, nil
+}
+
 func presentSegments(tx *gorm.DB, ids []int64) (map[int64]bool, error) {
 	var rows []int64
 	if err := tx.Model(&model.Segment{}).Where("id IN ? AND gone_at IS NULL", ids).Pluck("id", &rows).Error; err != nil {

@@ -17,6 +17,7 @@ import (
 	"zhiyin/service/outreach"
 	"zhiyin/service/privacy"
 	"zhiyin/service/profile"
+	"zhiyin/service/segment"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
 	"zhiyin/service/vault/vaulttest"
@@ -25,8 +26,9 @@ import (
 // town is a house with all tables that there are.
 type town struct {
 	*house
-	people *customer.Service
-	vip    int64 // a tag
+	people   *customer.Service
+	segments *segment.Service
+	vip      int64 // a tag
 }
 
 func newTown(t *testing.T) *town {
@@ -38,9 +40,10 @@ func newTown(t *testing.T) *town {
 	people := customer.New(h.DB, events, h.Queue, h.Now, members, v, nil)
 	profiles := profile.New(profile.Deps{DB: h.DB, Events: events, Vault: v, Now: h.Now, Zone: h.Zone, Persons: people, Consents: privacy.New(h.DB, events, v, h.Now)})
 	tags := tag.New(h.DB, events, h.Queue, h.Now, people, nil)
+	segments := segment.New(segment.Deps{DB: h.DB, Events: events, Queue: h.Queue, Now: h.Now, Zone: h.Zone, Staff: members})
 	h.Tables(Capabilities{
 		People: People{people, profiles, tags, events, h.Now}, Orders: catalog.New(h.DB, events, h.Queue, h.Now, people, members), Viewers: members,
-		Deliveries: outreach.New(outreach.Deps{DB: h.DB, Now: h.Now}),
+		Deliveries: outreach.New(outreach.Deps{DB: h.DB, Now: h.Now}), Segments: segments,
 	})
 	if _, err := profiles.CreateField(t.Context(), profile.FieldInput{Name: "hobby", Title: "爱好", Kind: profile.KindText}); err != nil {
 		t.Fatal(err)
@@ -51,7 +54,7 @@ func newTown(t *testing.T) *town {
 	}
 	modeltest.Create(t, h.DB, &model.Staff{ID: 7, UserID: "boss", Name: "老板", CreatedAt: noon, UpdatedAt: noon})
 	modeltest.Create(t, h.DB, &model.StaffRole{StaffID: 7, Role: staff.RoleAdmin, CreatedAt: noon})
-	return &town{h, people, group.Tags[0].ID}
+	return &town{h, people, segments, group.Tags[0].ID}
 }
 
 func (h *town) bring(kind, content string) *model.ImportRun {
@@ -120,6 +123,33 @@ func TestS54_CustomersImport(t *testing.T) {
 	tags := h.bring("tags", "手机号,标签\n13800000007,等级/普通\n13900000000,VIP\n13800000002,VIP\n")
 	if tags.Updated != 1 || tags.Failed != 1 || tags.Unchanged != 1 {
 		t.Errorf("%+v: %s", tags, h.wrong(tags.ID))
+	}
+}
+
+// TestListsImport: customers who are known come into lists, which are named; once, however often a file names them.
+func TestListsImport(t *testing.T) {
+	h := newTown(t)
+	h.bring("customers", "姓名,手机\n张三,13800000001\n李四,13800000002\n")
+	for _, name := range []string{"双11名单", "老客户", "老客户"} {
+		if _, err := h.segments.Create(t.Context(), segment.Definition{Name: name, By: 7}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := h.bring("lists", "手机号,名单\n+86 138 0000 0001,双11名单\n13800000001,双11名单\n13800000002,\"双11名单\"\n13900000000,双11名单\n13800000002,老客户\n13800000002,没有\n")
+	if run.Updated != 2 || run.Unchanged != 1 || run.Failed != 3 {
+		t.Errorf("%+v: %s", run, h.wrong(run.ID))
+	}
+	if got := h.wrong(run.ID); got != "5  customer.not_found|6 lists import.no_such_list|7 lists import.no_such_list" {
+		t.Errorf("got %s", got)
+	}
+	if n := modeltest.Count[model.SegmentMember](t, h.DB, "left_at IS NULL"); n != 2 {
+		t.Errorf("%d are in lists", n)
+	}
+	if n := modeltest.Count[model.Event](t, h.DB, "kind = 'segment.entered'"); n != 2 {
+		t.Errorf("%d were told of", n)
+	}
+	if again := h.bring("lists", "手机号,人群\n13800000001,双11名单\n"); again.Unchanged != 1 {
+		t.Errorf("%+v", again)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package transfer brings tables in and takes tables out: customers, orders, tags, as CSV or XLSX. Files are kept in
+// Package transfer brings tables in and takes tables out: customers, orders, tags, lists, as CSV or XLSX. Files are kept in
 // the database and worked through in chunks by the queue, so that a run survives the process and any replica
 // may go on with it. What a row means is not its business: capabilities register an [Importer] or [Exporter].
 package transfer
@@ -13,6 +13,7 @@ import (
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/outreach"
+	"zhiyin/service/segment"
 	"zhiyin/service/work"
 )
 
@@ -133,12 +134,13 @@ type Capabilities struct {
 	Orders *catalog.Service
 	// Deliveries are who got which message.
 	Deliveries *outreach.Service
+	Segments   *segment.Service
 	Viewers    Viewers
 }
 
 // Tables registers all kinds of tables that there are.
 func (s *Service) Tables(c Capabilities) {
-	for _, i := range []Importer{customersImport(c.People), tagsImport(c.People), ordersImport(c.Orders, s.Now)} {
+	for _, i := range []Importer{customersImport(c.People), tagsImport(c.People), listsImport(c.People, c.Segments), ordersImport(c.Orders, s.Now)} {
 		s.Import(i)
 	}
 	for _, e := range []Exporter{
