@@ -41,6 +41,7 @@ func (s *Simulator) actTable() []controlRoute {
 		act("kf_text", "somebody writes to a customer-service account {open_kfid, person | external_userid, text, refuses}", s.actKfText),
 		act("kf_fail", "an accepted customer-service message did not arrive {open_kfid, msgid, fail_type}", s.actKfFail),
 		act("enter_session", "user_enter_tempsession pushed to a mini-program {appid, person | openid, session_from}", s.actEnterSession),
+		act("media_verdict", "the platform has looked at pictures {appid, trace_id (all that wait without), suggest pass (default) | review | risky, label, errcode}", s.actMediaVerdict),
 		act("authorization", "what users let a mini-program have changes {appid, person | openid, event user_authorization_revoke (default) | user_authorization_cancellation | user_info_modified, revoke_info}", s.actAuthorization),
 	}
 }

@@ -39,6 +39,7 @@ type Config struct {
 	KfRepeatErrcode      int                 `json:"kf_repeat_errcode"` // of a msgid sent before; 0 = ok, and nothing is sent
 	StableForcePerDay    int                 `json:"stable_force_per_day"`
 	LoginsPerMinute      int                 `json:"logins_per_minute"` // sns/jscode2session per user
+	MediaWait            bool                `json:"media_wait"`        // pictures are judged by the act media_verdict alone
 	LedgerMax            int                 `json:"ledger_max"`        // entries kept; counts go on
 	Limits               map[string][]window `json:"limits"`            // by API pattern; replaces the built-in ones of that API; "*" is for all others
 	Concurrency          map[string]int      `json:"concurrency"`       // calls at once per corp and API pattern before 45033

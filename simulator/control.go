@@ -92,6 +92,7 @@ func (s *Simulator) controlTable() []controlRoute {
 		{"GET", "/_sim/mass", "mass messages, who confirmed and what became of each; ?msgid= ?count=1", false, s.controlMass},
 		{"GET", "/_sim/moments", "moments, who published and who saw them", false, s.controlMoments},
 		{"GET", "/_sim/subscribed", "?appid= subscribe messages received, templates and consents left", false, s.controlSubscribed},
+		{"GET", "/_sim/media_checks", "?appid= pictures that the platform was asked to look at", false, s.controlMediaChecks},
 		{"GET", "/_sim/kf", "customer-service accounts, their messages and sessions", false, s.controlKf},
 		{"GET", "/_sim/customers", "?userid= ?limit= customers with their relations", false, s.controlCustomers},
 		{"POST", "/_sim/callback", "where events go {corp, agentid | appid, url, token, aes_key, format, plain, events}", false, s.controlCallback},

@@ -171,6 +171,10 @@ func endpointList() []endpoint {
 		{api: "weixin/wxaapi/newtmpl/gettemplate", method: "GET", safe: true, do: plain(templateList)},
 		{api: "weixin/cgi-bin/message/subscribe/send", method: "POST", do: takes(subscribeSend)},
 		{api: "weixin/wxa/getwxacodeunlimit", method: "POST", safe: true, limits: []window{{Per: "app", Seconds: 60, Max: 5000, Block: 60}}, do: takes(miniCode)},
+		{api: "weixin/wxa/msg_sec_check", method: "POST", safe: true,
+			limits: []window{{Per: "app", Seconds: 60, Max: 4000, Block: 60}, {Per: "app", Seconds: day, Max: 2_000_000}}, do: takes(checkText)},
+		{api: "weixin/wxa/media_check_async", method: "POST",
+			limits: []window{{Per: "app", Seconds: 60, Max: 2000, Block: 60}, {Per: "app", Seconds: day, Max: 200_000}}, do: takes(checkMedia)},
 		{api: "weixin/wxa/checksession", method: "GET", safe: true, do: plain(checkSession)},
 	}
 }

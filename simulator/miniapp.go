@@ -26,6 +26,9 @@ type miniApp struct {
 	Templates  []*subscribeTemplate `json:"templates,omitempty"`
 	Grants     map[string]int       `json:"grants,omitempty"` // by "openid template"
 	Subscribed []*subscribeMessage  `json:"subscribed,omitempty"`
+
+	Visited     map[string]time.Time `json:"visited,omitempty"` // openid → when they opened it last
+	MediaChecks []*mediaCheck        `json:"media_checks,omitempty"`
 }
 
 // addMiniApp creates a mini-program; an empty appid gets the next free one.
@@ -82,12 +85,19 @@ func codeSession(c *call) (any, error) {
 		return nil, fail(45011)
 	}
 	k.Used = true
+	m.visited(openid, c.now)
 	out := reply{"openid": openid, "session_key": m.session(openid)}
 	if p := c.w.People[k.Person]; !m.Unbound && p.UnionID != "" {
 		out["unionid"] = p.UnionID
 	}
 	c.exact = true
 	return out, nil
+}
+
+// visited notes that somebody has the mini-program open.
+func (m *miniApp) visited(openid string, at time.Time) {
+	fill(&m.Visited)
+	m.Visited[openid] = at
 }
 
 func (m *miniApp) session(openid string) string {

@@ -70,6 +70,7 @@ var errorTexts = map[int]string{
 	60020: "not allow to access from your ip", 60111: "userid not found", 60123: "invalid party id", 81011: "no permission for this tag",
 	81013: "all receivers invalid", 81017: "too many users in range", 84014: "user ticket expired", 84015: "invalid user ticket",
 	40037: "invalid template_id", 40097: "invalid args", 40169: "invalid length for scene, or the data is not json string", 41030: "invalid page", 43101: "user refuse to accept the msg",
+	40129: "invalid scene", 43104: "appid and openid do not match", 44002: "empty post data", 61010: "code is expired",
 	95000: "invalid external userid of customer service", 95001: "too many messages for one of the customer's", 95002: "the customer's last message is too old",
 	95004: "invalid open_kfid", 95007: "invalid msg token", 95008: "invalid message type", 95009: "invalid content", 95018: "session state does not allow it",
 	84061: "not external contact", 86003: "chat not found", 87009: "invalid signature", 91040: "invalid ticket type", 301002: "agentid not match access_token",

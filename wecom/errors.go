@@ -74,7 +74,7 @@ var codeErrors = map[int]error{
 	40029: ErrLoginCode, 40163: ErrLoginCode, 42003: ErrLoginCode,
 	40071: ErrNameTaken, 40068: ErrTagGone, 40096: ErrNoSuchCustomer, 40126: ErrTagLimit, 40007: ErrMediaGone, 60020: ErrIPNotTrusted, 40164: ErrIPNotTrusted,
 	41046: ErrNoSuchMessage, 41047: ErrNoSuchMessage, 41048: ErrNobodyToSend, 41063: ErrSpreading, 41093: ErrCancelled, 41094: ErrRemindedEnough,
-	41060: ErrNoSuchMoment, 41089: ErrMomentEnded, 43101: ErrNoConsent, 40037: ErrTemplateGone,
+	41060: ErrNoSuchMoment, 41089: ErrMomentEnded, 43101: ErrNoConsent, 61010: ErrVisitTooOld, 40037: ErrTemplateGone,
 	95000: ErrNoKfPerson, 95001: ErrKfSpent, 95002: ErrKfLate, 95004: ErrNoSuchKf, 95007: ErrKfToken, 95018: ErrKfState,
 	41057: ErrNotConvertible, 610014: ErrNotConvertible, 610015: ErrNotConvertible, 610016: ErrNotConvertible, 610017: ErrNotConvertible, 610018: ErrNotConvertible,
 }

@@ -140,6 +140,8 @@ var endpoints = []endpoint{
 	{Limit: Limit{API: "wxaapi/newtmpl/gettemplate"}, host: weixin, get: true, repeatable: true, result: "data"},
 	{Limit: Limit{API: "cgi-bin/message/subscribe/send"}, host: weixin},
 	{Limit: Limit{API: "wxa/getwxacodeunlimit", PerMinute: 4_000}, host: weixin, repeatable: true, picture: true, result: "image", must: true},
+	{Limit: Limit{API: "wxa/msg_sec_check", PerMinute: 3_200, PerHour: -1, PerDay: 1_600_000, Timeout: 3 * time.Second}, host: weixin, repeatable: true, urgent: true, result: "result", must: true},
+	{Limit: Limit{API: "wxa/media_check_async", PerMinute: 1_600, PerHour: -1, PerDay: 160_000}, host: weixin, repeatable: true, result: "trace_id", must: true},
 	{Limit: Limit{API: "wxa/business/getuserphonenumber"}, host: weixin, urgent: true, result: "phone_info", must: true},
 }
 

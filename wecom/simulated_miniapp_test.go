@@ -66,3 +66,38 @@ func TestSimulatedMiniAppCode(t *testing.T) {
 	p.control("POST", "/_sim/tokens/revoke", object{"appid": p.cred["mini"].AppID, "errcode": 42001}, nil)
 	must[[]byte](t)(p.mini.Code(ctx, wecom.CodePicture{Scene: "r=0123456789abcdef"}))
 }
+
+func TestSimulatedContentChecks(t *testing.T) {
+	p, ctx := newPlatform(t, nil), t.Context()
+	login := p.act("login", object{})
+	openid := must[*wecom.Session](t)(p.mini.CodeToSession(ctx, login["code"].(string))).OpenID
+	for text, want := range map[string]wecom.ContentVerdict{
+		"你好": {Suggest: wecom.SuggestPass, Label: 100}, "违规": {Suggest: wecom.SuggestRisky, Label: 20006}, "待审": {Suggest: wecom.SuggestReview, Label: 10001},
+		strings.Repeat("长", wecom.MaxCheckedText): {Suggest: wecom.SuggestPass, Label: 100},
+	} {
+		if got := must[*wecom.ContentVerdict](t)(p.mini.CheckText(ctx, openid, wecom.SceneProfile, text)); *got != want {
+			t.Errorf("%.20s: %+v, want %+v", text, got, want)
+		}
+	}
+	if trace := must[string](t)(p.mini.CheckPicture(ctx, openid, wecom.SceneProfile, "https://wx.qlogo.cn/a")); trace == "" {
+		t.Error("no trace")
+	}
+	for name, text := range map[string]string{"empty": "", "too long": strings.Repeat("长", wecom.MaxCheckedText+1)} {
+		_, err := p.mini.CheckText(ctx, openid, wecom.SceneProfile, text)
+		refused(t, name, err, wecom.ErrBadInput)
+	}
+	_, err := p.mini.CheckText(ctx, "onobody", wecom.SceneProfile, "你好")
+	refused(t, "nobody", err, wecom.ErrBadInput)
+	_, err = p.mini.CheckPicture(ctx, openid, wecom.SceneProfile, "ftp://x/y")
+	refused(t, "no address", err, wecom.ErrBadInput)
+
+	// An answer without a verdict is none.
+	p.control("POST", "/_sim/faults", object{"api": "weixin/wxa/msg_sec_check", "kind": "silent_drop", "times": 3}, nil)
+	if v, err := p.mini.CheckText(ctx, openid, wecom.SceneProfile, "违规"); err == nil {
+		t.Errorf("an empty answer became %+v", v)
+	}
+	p.control("DELETE", "/_sim/faults", nil, nil)
+	p.advance(2*time.Hour + time.Minute)
+	_, err = p.mini.CheckText(ctx, openid, wecom.SceneProfile, "你好")
+	refused(t, "somebody who was here too long ago", err, wecom.ErrVisitTooOld)
+}
