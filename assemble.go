@@ -47,6 +47,7 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/loyalty/referral"
+	"zhiyin/service/moderation"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -89,6 +90,7 @@ type parts struct {
 	customers   *customer.Service
 	segments    *segment.Service
 	privacy     *privacy.Service
+	moderation  *moderation.Service
 	profiles    *profile.Service
 	visits      *visit.Service
 	transfers   *transfer.Service
@@ -277,15 +279,19 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.segments = segment.New(about)
 	events.Feed("segment", p.segments.OnEvents)
 	p.privacy = privacy.New(p.db, events, p.vault, p.now)
+	p.moderation = moderation.New(moderation.Deps{
+		DB: p.db, Queue: p.queue, Now: p.now, MiniApp: func(a string) moderation.MiniApp { return p.gateway.MiniApp(a) }, Logger: p.log,
+	})
 	p.profiles = profile.New(profile.Deps{
 		DB: p.db, Events: events, Vault: p.vault, Now: p.now, Zone: p.zone, Persons: p.customers, Consents: p.privacy,
-		Watchers: p.staff, Metrics: p.metrics,
+		Moderation: p.moderation, Watchers: p.staff, Metrics: p.metrics,
 	})
+	p.moderation.Reads(p.profiles)
 	p.keys.Seals(keyring.PersonalData, slices.Concat(p.customers.Seals(), profile.Seals(), privacy.Seals())...)
 	events.Subscribe("profile.touch", p.profiles.OnEvent, profile.Hears...)
 	p.visits = visit.New(visit.Deps{
 		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Persons: p.customers, Staff: p.staff, Touches: p.profiles, Privacy: p.privacy,
-		MiniApp: func(a string) visit.MiniApp { return p.gateway.MiniApp(a) }, Corp: func(a string) visit.Corp { return p.gateway.Corp(a) },
+		Moderation: p.moderation, MiniApp: func(a string) visit.MiniApp { return p.gateway.MiniApp(a) }, Corp: func(a string) visit.Corp { return p.gateway.Corp(a) },
 	})
 	p.tags = tag.New(p.db, events, p.queue, p.now, p.customers, func(a string) tag.Platform { return p.gateway.Corp(a) })
 	events.Subscribe("tag", p.tags.OnFact, tag.FactKinds...)
@@ -308,7 +314,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.groups = group.New(p.db, events, p.now, p.staff, func(a string) group.Platform { return p.gateway.Corp(a) })
 	p.intake = intake.New(intake.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Accounts: p.accounts, Staff: p.staff, Customers: p.customers, Tags: p.tags,
-		Acquisition: p.acquisition, Groups: p.groups, Visits: p.visits, Channels: p.channels, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
+		Acquisition: p.acquisition, Groups: p.groups, Visits: p.visits, Moderation: p.moderation, Channels: p.channels, Corp: func(a string) intake.Platform { return p.gateway.Corp(a) },
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
 	p.offers()
@@ -373,6 +379,7 @@ func (p *parts) jobs() job.Deps {
 		TierLook:         p.loyalty.LookAtTiers,
 		ReferralTick:     p.referrals.Tick,
 		ReferralWays:     p.referrals.EndWays,
+		ModerationTick:   p.moderation.Tick,
 		WorkPrune: func(ctx context.Context) error {
 			_, err := p.queue.Prune(ctx, p.cfg.Work.KeepDone)
 			return err
@@ -458,6 +465,7 @@ func (p *parts) faces(context.Context) error {
 			Lifecycle:   p.lifecycle,
 			Loyalty:     p.loyalty,
 			Messages:    p.messages,
+			Moderation:  p.moderation,
 			Outreach:    p.outreach,
 			Privacy:     p.privacy,
 			Profiles:    p.profiles,

@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"event"},
 	{"account", "staff", "apikey", "webhook"},
 	{"customer", "privacy"},
+	{"moderation"},
 	{"profile"},
 	{"visit"},
 	{"catalog"},

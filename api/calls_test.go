@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"mime/multipart"
@@ -388,23 +389,27 @@ var calls = map[string]call{
 		"version": 0, "check_in": []int{1, 2}, "check_in_valid_days": 30, "tier_window_days": 365, "tier_keep_days": 365, "tier_grace_days": 7,
 		"tiers": []any{map[string]any{"name": "银卡", "threshold_fen": 10000, "multiplier_bp": 12000, "benefits": []string{"生日礼"}}},
 	})},
-	"GET /draws":                             {},
-	"POST /draws":                            {body: with(drawBody)},
-	"GET /draws/{id}":                        {kind: model.KindDraw, row: endedDraw},
-	"PUT /draws/{id}":                        {kind: model.KindDraw, row: drawID, body: with(map[string]any{"version": 1, "definition": drawBody})},
-	"PUT /draws/{id}/state":                  {kind: model.KindDraw, row: startedDraw, want: 204, body: with(map[string]any{"state": "active"})},
-	"GET /draws/{id}/tries":                  {kind: model.KindDraw, row: endedDraw, query: "state=to_hand_over"},
-	"GET /draws/{id}/report":                 {kind: model.KindDraw, row: endedDraw},
-	"GET /draws/{id}/check":                  {kind: model.KindDraw, row: endedDraw},
-	"PUT /draw-tries/{id}/handed-over":       {kind: model.KindDrawTry, row: drawTryID, want: 204, body: with(map[string]any{"note": "门店"})},
-	"GET /referrals":                         {},
-	"POST /referrals":                        {body: with(referralBody)},
-	"GET /referrals/{id}":                    {kind: model.KindReferral, row: openReferral},
-	"PUT /referrals/{id}":                    {kind: model.KindReferral, row: referralID, body: with(map[string]any{"version": 1, "definition": referralBody})},
-	"PUT /referrals/{id}/state":              {kind: model.KindReferral, row: startedReferral, want: 204, body: with(map[string]any{"state": "active", "acknowledged": true})},
-	"GET /referrals/{id}/edges":              {kind: model.KindReferral, row: openReferral, query: "state=review&min_score=10"},
-	"GET /referrals/{id}/rewards":            {kind: model.KindReferral, row: openReferral, query: "state=to_hand_over"},
-	"GET /referrals/{id}/report":             {kind: model.KindReferral, row: openReferral},
+	"GET /draws":                       {},
+	"POST /draws":                      {body: with(drawBody)},
+	"GET /draws/{id}":                  {kind: model.KindDraw, row: endedDraw},
+	"PUT /draws/{id}":                  {kind: model.KindDraw, row: drawID, body: with(map[string]any{"version": 1, "definition": drawBody})},
+	"PUT /draws/{id}/state":            {kind: model.KindDraw, row: startedDraw, want: 204, body: with(map[string]any{"state": "active"})},
+	"GET /draws/{id}/tries":            {kind: model.KindDraw, row: endedDraw, query: "state=to_hand_over"},
+	"GET /draws/{id}/report":           {kind: model.KindDraw, row: endedDraw},
+	"GET /draws/{id}/check":            {kind: model.KindDraw, row: endedDraw},
+	"PUT /draw-tries/{id}/handed-over": {kind: model.KindDrawTry, row: drawTryID, want: 204, body: with(map[string]any{"note": "门店"})},
+	"GET /referrals":                   {},
+	"POST /referrals":                  {body: with(referralBody)},
+	"GET /referrals/{id}":              {kind: model.KindReferral, row: openReferral},
+	"PUT /referrals/{id}":              {kind: model.KindReferral, row: referralID, body: with(map[string]any{"version": 1, "definition": referralBody})},
+	"PUT /referrals/{id}/state":        {kind: model.KindReferral, row: startedReferral, want: 204, body: with(map[string]any{"state": "active", "acknowledged": true})},
+	"GET /referrals/{id}/edges":        {kind: model.KindReferral, row: openReferral, query: "state=review&min_score=10"},
+	"GET /referrals/{id}/rewards":      {kind: model.KindReferral, row: openReferral, query: "state=to_hand_over"},
+	"GET /referrals/{id}/report":       {kind: model.KindReferral, row: openReferral},
+	"GET /content-checks":              {query: "state=review"},
+	"PUT /content-checks/{id}/decision": {kind: model.KindContentCheck, row: contentCheckID, want: 204, body: func(c *company) map[string]any {
+		return map[string]any{"version": hex.EncodeToString(contentHash("name", "王小明")), "pass": true, "note": "没问题"}
+	}},
 	"GET /referral-signals":                  {},
 	"PUT /referral-edges/{id}/decision":      {kind: model.KindReferralEdge, row: referralEdgeID, want: 204, body: with(map[string]any{"counts": true, "note": "认识"})},
 	"PUT /referral-rewards/{id}/handed-over": {kind: model.KindReferralReward, row: referralRewardID, want: 204, body: with(map[string]any{"note": "门店"})},

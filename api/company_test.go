@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"image"
 	"image/png"
@@ -146,6 +147,7 @@ const (
 	openReferral
 	referralEdgeID
 	referralRewardID
+	contentCheckID // a review
 )
 
 // secrets are what no answer and no log may ever hold.
@@ -315,6 +317,12 @@ func phoneNumber(t testing.TB, customerID int64, number string) *model.Identity 
 	}
 }
 
+// contentHash is what binds a check to a content.
+func contentHash(field, content string) []byte {
+	sum := sha256.Sum256([]byte(field + "\x00" + content))
+	return sum[:]
+}
+
 func customers(t testing.TB) []any {
 	var rows []any
 	for i, c := range []struct {
@@ -394,6 +402,9 @@ func twins() []any {
 // club is a customer with points, a rule, a gift, and one who waits for theirs.
 func club() []any {
 	return []any{
+		&model.ContentCheck{
+			ID: contentCheckID, CustomerID: ownCustomer, Field: "name", Hash: contentHash("name", "王小明"), State: "review", Reason: "unsure", DueAt: &noonRow, CreatedAt: noon, UpdatedAt: noon,
+		},
 		programme(referralID, "draft"), programme(startedReferral, "draft"), programme(openReferral, "active"),
 		&model.ReferralStep{ProgrammeID: openReferral, Friends: 1, Kind: "gift", Name: "水杯"}, &model.ReferralBudget{ProgrammeID: openReferral, LimitRewards: 10, UsedRewards: 1},
 		&model.ReferralCode{ProgrammeID: openReferral, CustomerID: ownCustomer, HolderID: ownCustomer, Code: "0123456789abcdef", CreatedAt: noon},

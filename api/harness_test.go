@@ -47,6 +47,7 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/loyalty/referral"
+	"zhiyin/service/moderation"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -120,12 +121,14 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	r.staff = staff.New(r.db, now, staff.Options{IdleTimeout: 12 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour, Zone: zone, Corp: func(string) staff.Corp { return r.desk }})
 	customers := customer.New(r.db, r.events, queue, now, r.staff, vaulttest.New(t), func(a string) customer.Contacts { return gateway.Corp(a) })
 	r.privacy = privacy.New(r.db, r.events, vaulttest.New(t), now)
-	r.profiles = profile.New(profile.Deps{
-		DB: r.db, Events: r.events, Vault: vaulttest.New(t), Now: now, Zone: zone, Persons: customers, Consents: r.privacy, Watchers: r.staff,
-	})
 	r.platform = &miniPlatform{}
+	checks := moderation.New(moderation.Deps{DB: r.db, Queue: queue, Now: now, MiniApp: func(string) moderation.MiniApp { return r.platform }, Logger: log})
+	r.profiles = profile.New(profile.Deps{
+		DB: r.db, Events: r.events, Vault: vaulttest.New(t), Now: now, Zone: zone, Persons: customers, Consents: r.privacy, Moderation: checks, Watchers: r.staff,
+	})
+	checks.Reads(r.profiles)
 	r.visits = visit.New(visit.Deps{
-		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Persons: customers, Staff: r.staff, Touches: r.profiles, Privacy: r.privacy,
+		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Persons: customers, Staff: r.staff, Touches: r.profiles, Privacy: r.privacy, Moderation: checks,
 		MiniApp: func(string) visit.MiniApp { return r.platform }, Corp: func(string) visit.Corp { return miniCorp{} },
 	})
 	tags := tag.New(r.db, r.events, queue, now, customers, func(a string) tag.Platform { return gateway.Corp(a) })
@@ -146,7 +149,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	groups := group.New(r.db, r.events, now, r.staff, func(a string) group.Platform { return gateway.Corp(a) })
 	inbox := intake.New(intake.Deps{
 		DB: r.db, Queue: queue, Now: now, Accounts: accounts, Staff: r.staff, Customers: customers, Tags: tags, Acquisition: codes,
-		Groups: groups, Visits: r.visits, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
+		Groups: groups, Visits: r.visits, Moderation: checks, Corp: func(a string) intake.Platform { return gateway.Corp(a) }, Logger: log,
 	})
 	trade := catalog.New(r.db, r.events, queue, now, customers, r.staff)
 	r.keys = apikey.New(r.db, now, vaulttest.New(t), o.redis, "")
@@ -205,6 +208,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 			Lifecycle:   cycle,
 			Loyalty:     club,
 			Messages:    messages,
+			Moderation:  checks,
 			Outreach:    ledger,
 			Privacy:     r.privacy,
 			Profiles:    r.profiles,

@@ -32,6 +32,21 @@ func (p *miniPlatform) CodeToSession(_ context.Context, code string) (*wecom.Ses
 	return &wecom.Session{OpenID: "o" + code, UnionID: "UnionCanary" + code, SessionKey: "SessionKeyCanary"}, nil
 }
 
+// CheckText finds what a text says of itself.
+func (p *miniPlatform) CheckText(_ context.Context, _ string, _ wecom.ContentScene, text string) (*wecom.ContentVerdict, error) {
+	switch {
+	case strings.Contains(text, "违规"):
+		return &wecom.ContentVerdict{Suggest: wecom.SuggestRisky, Label: 20006}, nil
+	case strings.Contains(text, "待审"):
+		return &wecom.ContentVerdict{Suggest: wecom.SuggestReview, Label: 10001}, nil
+	}
+	return &wecom.ContentVerdict{Suggest: wecom.SuggestPass, Label: 100}, nil
+}
+
+func (p *miniPlatform) CheckPicture(context.Context, string, wecom.ContentScene, string) (string, error) {
+	return "trace", nil
+}
+
 func (p *miniPlatform) PhoneNumber(_ context.Context, code string) (*wecom.Phone, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

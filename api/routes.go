@@ -367,6 +367,8 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	get(f, "/referrals/{id}/edges", may("referral.read"), "邀请关系 · Who was invited by whom", h.ListReferralEdges)
 	get(f, "/referrals/{id}/rewards", may("referral.read"), "邀请奖励 · What was earned", h.ListReferralRewards)
 	get(f, "/referrals/{id}/report", may("referral.read"), "邀请效果 · What a programme has come to", h.GetReferralReport)
+	get(f, "/content-checks", may("moderation.read"), "内容审核 · What customers wrote and others don't see", h.ListContentChecks)
+	put(f, "/content-checks/{id}/decision", may("moderation.write"), "通过或拒绝 · Pass or refuse a content", h.DecideContent)
 	get(f, "/referral-signals", may("referral.read"), "风险信号 · Signs of fraud", h.ListReferralSignals)
 	put(f, "/referral-edges/{id}/decision", may("referral.write"), "审核邀请 · Have a friend count, or refuse them", h.DecideReferralEdge)
 	put(f, "/referral-rewards/{id}/handed-over", may("referral.write"), "发放奖品 · Hand over a gift", h.HandOverReferralReward)

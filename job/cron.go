@@ -31,6 +31,7 @@ type Deps struct {
 	TierLook           func(ctx context.Context) error
 	ReferralTick       func(ctx context.Context) error
 	ReferralWays       func(ctx context.Context) error
+	ModerationTick     func(ctx context.Context) error
 	CampaignTick       func(ctx context.Context) error
 	CampaignCount      func(ctx context.Context) error
 	WorkPrune          func(ctx context.Context) error
@@ -183,6 +184,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "referral.ways", Schedule: "27 4 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.ReferralWays,
 			Zh: "删除已结束邀请活动的专属二维码", En: "deletes inviters' contact ways of programmes that are over",
+		}, {
+			Name: "moderation.tick", Schedule: "*/10 * * * *", Max: 10 * time.Minute, Run: d.ModerationTick,
+			Zh: "再次检查一天内没有审核结果的内容", En: "looks again at what customers wrote and nobody has judged within a day",
 		}, {
 			Name: "campaign.tick", Schedule: "* * * * *", Max: 10 * time.Minute, Run: d.CampaignTick,
 			Zh: "开始到期的活动，结束已发完的活动", En: "begins campaigns that are due, and ends those whose messages have all left",

@@ -144,6 +144,9 @@ const (
 // KindCouponGift is a coupon that a customer gives away.
 const KindCouponGift Kind = 220
 
+// KindContentCheck is what is known of something that a customer wrote.
+const KindContentCheck Kind = 221
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

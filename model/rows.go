@@ -6,7 +6,7 @@ func Rows() []any {
 		&Customer{}, &Identity{}, &PhoneNumber{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
 		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &SignInState{}, &Task{},
 		&Event{}, &EventDay{}, &EventKind{}, &EventAside{}, &EventFeed{}, &EventFeedBatch{},
-		&CustomField{}, &CustomValue{}, &CustomerTag{}, &CustomerNote{}, &CustomerTouch{}, &QualityRun{}, &QualityFinding{},
+		&CustomField{}, &CustomValue{}, &CustomerTag{}, &CustomerNote{}, &CustomerTouch{}, &ContentCheck{}, &QualityRun{}, &QualityFinding{},
 		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{}, &Reveal{},
 		&Visit{}, &VisitCount{}, &UsedCode{}, &Notice{}, &Consent{}, &ContactChoice{}, &PrivacyRequest{},
 		&TagMirror{}, &TagBatch{}, &TagBatchPart{}, &TagRule{}, &TagRuleMember{}, &TagRuleAct{},

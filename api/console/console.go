@@ -24,6 +24,7 @@ import (
 	"zhiyin/service/lifecycle"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/loyalty/referral"
+	"zhiyin/service/moderation"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/outreach/governor"
@@ -62,6 +63,7 @@ type Handlers struct {
 	Lifecycle   *lifecycle.Service
 	Loyalty     *loyalty.Service
 	Messages    *message.Service
+	Moderation  *moderation.Service
 	Outreach    *outreach.Service
 	Privacy     *privacy.Service
 	Profiles    *profile.Service

@@ -58,6 +58,7 @@ const (
 	listReferral       = "referral"
 	listReferralEdge   = "referral_edge"
 	listReferralReward = "referral_reward"
+	listContentCheck   = "content_check"
 	listProduct        = "product"
 	listRefund         = "refund"
 	listStaff          = "staff"

@@ -25,6 +25,14 @@ type Profile struct {
 	First        *Touch          `json:"first_touch,omitempty" doc:"where the customer came from"`
 	Last         *Touch          `json:"last_touch,omitempty" doc:"where they came from last"`
 	Messages     []ContactChoice `json:"messages" nullable:"false" doc:"how much they want to hear; nothing chosen means all"`
+	Held         []HeldContent   `json:"held" nullable:"false" doc:"what the customer wrote and other customers don't see"`
+}
+
+// HeldContent is a field whose content other customers don't see.
+type HeldContent struct {
+	Field  string `json:"field" doc:"name, avatar, city, fields.…"`
+	State  string `json:"state" enum:"waiting,review,refused"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // Answer is a custom field with a customer's values.
@@ -90,7 +98,10 @@ func (h *Handlers) seen(ctx context.Context, publicID string) (int64, error) {
 func (h *Handlers) profile(p *profile.Profile, full bool) Profile {
 	out := Profile{
 		Name: p.Name, Avatar: p.Avatar, Gender: p.Gender, City: p.City, Birthday: p.Birthday, Minor: p.Minor, HasPhone: p.HasPhone,
-		Completeness: p.Completeness, Fields: []Answer{}, Messages: []ContactChoice{},
+		Completeness: p.Completeness, Fields: []Answer{}, Messages: []ContactChoice{}, Held: []HeldContent{},
+	}
+	for _, held := range p.Held {
+		out.Held = append(out.Held, HeldContent(held))
 	}
 	if !full && p.Birthday != "" {
 		out.Birthday = "****" + p.Birthday[4:]

@@ -31,6 +31,8 @@ var owned = []Mover{
 	plain("tag_rule_act"),
 	// The answers of the one who stands are the ones that count.
 	table[model.CustomValue]{plain: "custom_value", same: func(r *model.CustomValue) string { return number(r.FieldID) }},
+	// A check speaks of one content: whose content stays, their check does. Of what has none any more other customers see nothing.
+	table[model.ContentCheck]{plain: "content_check", same: func(r *model.ContentCheck) string { return r.Field }},
 	plain("event"),
 	plain("event_aside"),
 	days{},

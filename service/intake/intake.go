@@ -20,6 +20,7 @@ import (
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/group"
+	"zhiyin/service/moderation"
 	"zhiyin/service/outreach/channel"
 	"zhiyin/service/staff"
 	"zhiyin/service/tag"
@@ -77,6 +78,11 @@ type Visits interface {
 	ChangeAuthorization(ctx context.Context, in visit.AuthorizationChange) error
 }
 
+// Moderation is what this package needs of the moderation capability.
+type Moderation interface {
+	PictureJudged(ctx context.Context, v moderation.PictureVerdict) error
+}
+
 // Channels is what this package needs of the outreach channels.
 type Channels interface {
 	KfChanged(ctx context.Context, a *model.Account, kfID, token string) error
@@ -110,6 +116,7 @@ type Deps struct {
 	Acquisition Acquisition
 	Groups      Groups
 	Visits      Visits
+	Moderation  Moderation
 	Channels    Channels
 	Corp        func(account string) Platform
 	// Concurrency is how many parts of a synchronisation are read at once; 0 means 8.
@@ -130,6 +137,7 @@ type Service struct {
 	acquisition Acquisition
 	groups      Groups
 	visits      Visits
+	moderation  Moderation
 	channels    Channels
 	corp        func(account string) Platform
 	concurrency int
@@ -145,7 +153,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{
 		db: d.DB, queue: d.Queue, now: d.Now, accounts: d.Accounts, staff: d.Staff, customers: d.Customers,
-		tags: d.Tags, acquisition: d.Acquisition, groups: d.Groups, visits: d.Visits, channels: d.Channels, corp: d.Corp,
+		tags: d.Tags, acquisition: d.Acquisition, groups: d.Groups, visits: d.Visits, moderation: d.Moderation, channels: d.Channels, corp: d.Corp,
 		concurrency: d.Concurrency, log: d.Logger, metrics: newMetrics(d.Metrics), arrived: make(chan struct{}, 1),
 	}
 	if s.concurrency <= 0 {

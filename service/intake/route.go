@@ -51,6 +51,8 @@ var routeTable = []route{
 	{visit.Revoked, aboutVisitor, (*Service).authorizationChanged},
 	{visit.Cancelled, aboutVisitor, (*Service).authorizationChanged},
 
+	{"wxa_media_check", aboutTrace, (*Service).pictureJudged},
+
 	{"kf_msg_or_event", aboutKf, (*Service).kfChanged},
 	{"subscribe_msg_popup_event", aboutUser, (*Service).subscribePrompted},
 	{"subscribe_msg_change_event", aboutUser, (*Service).subscribeChanged},
@@ -62,7 +64,7 @@ var routeTable = []route{
 	{kind: "LOCATION"}, {kind: "location_select"}, {kind: "batch_job_result"},
 	{kind: "close_inactive_agent"}, {kind: "reopen_inactive_agent"},
 	{kind: "text"}, {kind: "image"}, {kind: "voice"}, {kind: "video"}, {kind: "location"}, {kind: "link"}, {kind: "miniprogrampage"},
-	{kind: "user_enter_tempsession"}, {kind: "wxa_media_check"},
+	{kind: "user_enter_tempsession"},
 }
 
 var routes = func() map[string]*route {
@@ -80,6 +82,7 @@ func aboutUser(m *Message) string     { return "user:" + m.Get("FromUserName") }
 func aboutTags(*Message) string       { return "tags" }
 func aboutStaff(m *Message) string    { return "staff:" + strings.ToLower(m.Get("UserID")) }
 func aboutVisitor(m *Message) string  { return "visitor:" + m.Get("OpenID") }
+func aboutTrace(m *Message) string    { return "trace:" + m.Get("trace_id") }
 func aboutDepartments(*Message) string {
 	return "departments"
 }

@@ -12,6 +12,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
+	"zhiyin/service/moderation"
 )
 
 // Profile is what is known of a customer in fixed and custom fields.
@@ -26,6 +27,7 @@ type Profile struct {
 	HasPhone     bool
 	Completeness int // basis points of the fields that count
 	Answers      []Answer
+	Held         []moderation.Held // what other customers don't see of what this one wrote
 }
 
 // Of gives a customer's profile, or fails with ErrNoCustomer. Who may see it is for the caller to decide.
@@ -40,6 +42,9 @@ func (s *Service) Of(ctx context.Context, customerID int64) (*Profile, error) {
 		return nil, err
 	}
 	if p.Answers, err = s.answers(db, customerID); err != nil {
+		return nil, err
+	}
+	if p.Held, err = moderation.HeldOf(db, c.ID, written(c, p.Answers)); err != nil {
 		return nil, err
 	}
 	phones, err := havingPhone(db, []int64{customerID})
@@ -68,7 +73,7 @@ type Edit struct {
 	City     *string
 	Birthday *string
 	Answers  Answers
-	// Asked: only fields that customers are asked, because the customer is who edits.
+	// Asked: the customer is who edits. They answer only what they are asked, and what they write is looked at before others see it.
 	Asked bool
 }
 
@@ -78,7 +83,8 @@ const purposeProfile = "profile"
 // Edit changes a customer's profile, with history, and records one ProfileChanged when anything is another
 // than before. Repeatable. A day of birth that makes the customer a child is refused with ErrGuardian until
 // a guardian has consented; that they are a child is kept all the same, to protect them. It fails with
-// ErrInvalid, which names every wrong field, or ErrNoCustomer.
+// ErrInvalid, which names every wrong field, with ErrNoCustomer, and of what customers write themselves with
+// moderation.ErrRisky.
 func (s *Service) Edit(ctx context.Context, customerID int64, in Edit, by By) error {
 	born, err := s.check(&in)
 	if err != nil {
@@ -90,9 +96,22 @@ func (s *Service) Edit(ctx context.Context, customerID int64, in Edit, by By) er
 			return err
 		}
 	}
+	var looked []moderation.Looked
+	if in.Asked {
+		pieces, err := s.pieces(s.DB.WithContext(ctx), in)
+		if err != nil {
+			return err
+		}
+		if looked, err = s.Moderation.Look(ctx, moderation.Author{CustomerID: customerID, AccountID: by.AccountID}, pieces); err != nil {
+			return err
+		}
+	}
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
-		_, err := s.editTx(tx, customerID, in, born, child, by)
-		return err
+		standing, _, err := s.editTx(tx, customerID, in, born, child, by)
+		if err != nil || !in.Asked {
+			return err
+		}
+		return s.Moderation.NoteTx(tx, moderation.Author{CustomerID: standing, AccountID: by.AccountID}, looked)
 	})
 }
 
@@ -133,25 +152,27 @@ func (s *Service) EditTx(tx *gorm.DB, customerID int64, in Edit, by By) (changed
 		b, _ := readBirthday(*in.Birthday, s.today())
 		born = &b
 	}
-	return s.editTx(tx, customerID, in, born, false, by)
+	_, changed, err = s.editTx(tx, customerID, in, born, false, by)
+	return changed, err
 }
 
-func (s *Service) editTx(tx *gorm.DB, customerID int64, in Edit, born *birthday, child bool, by By) (changed bool, err error) {
+// editTx tells who stands for the customer and has the values now.
+func (s *Service) editTx(tx *gorm.DB, customerID int64, in Edit, born *birthday, child bool, by By) (standing int64, changed bool, err error) {
 	standing, fields, err := s.editFixed(tx, customerID, in, born, child, by)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	changes, err := s.answerTx(tx, standing, in.Answers, in.Asked, by)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	if err := s.Persons.AnswersChangedTx(tx, standing, by.Source, by.StaffID, changes...); err != nil {
-		return false, err
+		return 0, false, err
 	}
 	for _, ch := range changes {
 		fields = append(fields, "field."+ch.Name)
 	}
-	return len(fields) > 0, s.told(tx, standing, fields, by)
+	return standing, len(fields) > 0, s.told(tx, standing, fields, by)
 }
 
 // check cleans the fixed fields of an edit.

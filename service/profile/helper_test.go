@@ -14,6 +14,7 @@ import (
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
+	"zhiyin/service/moderation"
 	"zhiyin/service/staff"
 	"zhiyin/service/vault/vaulttest"
 	"zhiyin/service/work"
@@ -28,7 +29,21 @@ type house struct {
 	clock   *clock.Fake
 	db      *gorm.DB
 	consent *consents
+	content *content
 }
+
+// content stands for the moderation capability: it remembers what it was shown.
+type content struct {
+	looked []moderation.Piece
+	err    error
+}
+
+func (c *content) Look(_ context.Context, _ moderation.Author, pieces []moderation.Piece) ([]moderation.Looked, error) {
+	c.looked = append(c.looked, pieces...)
+	return nil, c.err
+}
+
+func (c *content) NoteTx(*gorm.DB, moderation.Author, []moderation.Looked) error { return nil }
 
 // consents stands for the privacy capability.
 type consents struct{ given bool }
@@ -49,8 +64,8 @@ func newHouse(t *testing.T) *house {
 	for id := int64(1); id <= 3; id++ {
 		modeltest.Create(t, db, &model.Customer{ID: id, FirstSeenAt: noon, CreatedAt: noon, UpdatedAt: noon})
 	}
-	h := &house{t: t, clock: c, db: db, consent: &consents{}}
-	h.Service = New(Deps{DB: db, Events: events, Vault: vaulttest.New(t), Now: c.Now, Zone: zone, Persons: persons, Consents: h.consent, Watchers: people})
+	h := &house{t: t, clock: c, db: db, consent: &consents{}, content: &content{}}
+	h.Service = New(Deps{DB: db, Events: events, Vault: vaulttest.New(t), Now: c.Now, Zone: zone, Persons: persons, Consents: h.consent, Moderation: h.content, Watchers: people})
 	return h
 }
 

@@ -14,6 +14,7 @@ import (
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
+	"zhiyin/service/moderation"
 	"zhiyin/service/staff"
 	"zhiyin/service/vault"
 )
@@ -48,6 +49,12 @@ type Consents interface {
 	Given(ctx context.Context, customerID int64, purpose string) (bool, error)
 }
 
+// Moderation is what this package needs of the moderation capability.
+type Moderation interface {
+	Look(ctx context.Context, a moderation.Author, pieces []moderation.Piece) ([]moderation.Looked, error)
+	NoteTx(tx *gorm.DB, a moderation.Author, looked []moderation.Looked) error
+}
+
 // Deps is what a Service is put together from.
 type Deps struct {
 	DB       *gorm.DB
@@ -57,6 +64,8 @@ type Deps struct {
 	Zone     *time.Location // of the business: birthdays are its days
 	Persons  Persons
 	Consents Consents
+	// Moderation looks at what customers write themselves; nil: customers can't edit.
+	Moderation Moderation
 	// Watchers are told of those who are shown more than usual; nil: nobody is.
 	Watchers Watchers
 	// Metrics may be nil.
@@ -76,4 +85,6 @@ func New(d Deps) *Service { return &Service{d, newRevealCount(d.Metrics)} }
 type By struct {
 	Source  string // event.Source…, or another stable word
 	StaffID int64  // 0: the customer, or a machine
+	// AccountID is the mini-program in which customers edit themselves; 0 for everybody else.
+	AccountID int64
 }

@@ -34,7 +34,7 @@ var (
 	reading = []string{
 		"customer.read", "tag.read", "segment.read", "channel_code.read", "group.read", "sync.read", "work.read", "inbox.read",
 		"cron.read", "account.read", "staff.read", "task.read", "product.read", "order.read", "api_key.read", "webhook.read", "tag_rule.read",
-		"lifecycle.read", "loyalty.read", "import.read", "export.read", "journey.read", "merge.read", "coupon.read", "campaign.read", "draw.read", "referral.read",
+		"lifecycle.read", "loyalty.read", "import.read", "export.read", "journey.read", "merge.read", "coupon.read", "campaign.read", "draw.read", "referral.read", "moderation.read",
 		"event.read",
 		"field.read", "quality.read", "privacy.read",
 		"delivery.read",
@@ -42,7 +42,7 @@ var (
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
-		"tag.batch", "tag_rule.write", "journey.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write", "merge.write", "coupon.write", "coupon.issue", "coupon.approve", "coupon.give", "campaign.write", "campaign.approve", "draw.write", "referral.write",
+		"tag.batch", "tag_rule.write", "journey.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write", "merge.write", "coupon.write", "coupon.issue", "coupon.approve", "coupon.give", "campaign.write", "campaign.approve", "draw.write", "referral.write", "moderation.write",
 		"event.write",
 		"field.write", "customer.sensitive", "customer.reveal",
 		"delivery.write",

@@ -96,6 +96,9 @@ func (s *Service) ChangeAuthorization(ctx context.Context, in AuthorizationChang
 		if err != nil {
 			return err
 		}
+		if err := s.Moderation.ForgottenTx(tx, id, forgotten); err != nil {
+			return err
+		}
 		if slices.Contains(forgotten, customer.KindPhone) {
 			err := s.Privacy.DecideTx(tx, privacy.Decision{CustomerID: id, Purpose: privacy.Phone, Channel: privacy.ByPlatform, Proof: in.Kind})
 			if err != nil {

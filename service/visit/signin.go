@@ -15,6 +15,7 @@ import (
 	"zhiyin/service/account"
 	"zhiyin/service/customer"
 	"zhiyin/service/fault"
+	"zhiyin/service/moderation"
 	"zhiyin/wecom"
 )
 
@@ -51,7 +52,10 @@ func (s *Service) SignIn(ctx context.Context, in SignInInput) (token string, v *
 		row.CustomerID = found.CustomerID
 		t := in.Touch
 		t.CustomerID, t.AccountID, t.Source, t.TouchedAt = row.CustomerID, app.ID, Source, row.CreatedAt
-		return s.Touches.TouchTx(tx, t)
+		if err := s.Touches.TouchTx(tx, t); err != nil {
+			return err
+		}
+		return s.Moderation.VisitedTx(tx, moderation.Author{CustomerID: row.CustomerID, AccountID: app.ID})
 	})
 }
 

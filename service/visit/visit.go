@@ -15,6 +15,7 @@ import (
 	"zhiyin/service/clock"
 	"zhiyin/service/customer"
 	"zhiyin/service/fault"
+	"zhiyin/service/moderation"
 	"zhiyin/wecom"
 )
 
@@ -65,6 +66,12 @@ type Touches interface {
 	TouchTx(tx *gorm.DB, t model.CustomerTouch) error
 }
 
+// Moderation is what this package needs of the moderation capability.
+type Moderation interface {
+	VisitedTx(tx *gorm.DB, a moderation.Author) error
+	ForgottenTx(tx *gorm.DB, customerID int64, fields []string) error
+}
+
 // Deps is what a Service is put together from.
 type Deps struct {
 	DB       *gorm.DB
@@ -75,8 +82,10 @@ type Deps struct {
 	Staff    Staff
 	Touches  Touches
 	Privacy  Privacy
-	MiniApp  func(account string) MiniApp
-	Corp     func(account string) Corp
+	// Moderation hears of visits, and of what is forgotten.
+	Moderation Moderation
+	MiniApp    func(account string) MiniApp
+	Corp       func(account string) Corp
 }
 
 // How long a visit lives, and how often a customer may have a phone number asked for in a day: each
@@ -98,7 +107,7 @@ type Service struct{ Deps }
 func New(d Deps) *Service { return &Service{d} }
 
 // Source is what facts about visitors say they come from.
-const Source = "miniapp"
+const Source = moderation.FromCustomers
 
 // Visitor is who calls: a customer or a staff member.
 type Visitor struct {

@@ -25,6 +25,7 @@ import (
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
 	"zhiyin/service/fault"
+	"zhiyin/service/moderation"
 	"zhiyin/service/privacy"
 	"zhiyin/service/staff"
 	"zhiyin/service/vault/vaulttest"
@@ -85,8 +86,9 @@ func newHouse(t testing.TB) *house {
 	h.persons = customer.New(h.db, events, queue, h.clock.Now, people, vaulttest.New(t), func(a string) customer.Contacts { return g.Corp(a) })
 	h.Service = New(Deps{
 		DB: h.db, Now: h.clock.Now, Zone: zone, Accounts: accounts, Persons: h.persons, Staff: people, Touches: &touches{},
-		Privacy: privacy.New(h.db, events, vaulttest.New(t), h.clock.Now),
-		MiniApp: func(a string) MiniApp { return g.MiniApp(a) }, Corp: func(a string) Corp { return g.Corp(a) },
+		Privacy:    privacy.New(h.db, events, vaulttest.New(t), h.clock.Now),
+		Moderation: moderation.New(moderation.Deps{DB: h.db, Queue: queue, Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler)}),
+		MiniApp:    func(a string) MiniApp { return g.MiniApp(a) }, Corp: func(a string) Corp { return g.Corp(a) },
 	})
 	return h
 }

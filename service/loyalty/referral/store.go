@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"zhiyin/model"
+	"zhiyin/service/moderation"
 )
 
 func programmeRow(tx *gorm.DB, id int64) (row model.ReferralProgramme, err error) {
@@ -148,13 +149,17 @@ func standing(tx *gorm.DB, id int64) (int64, error) {
 	return 0, fmt.Errorf("customer %d is merged in a circle", id)
 }
 
-// avatarOf is where the platform keeps a customer's avatar.
+// avatarOf is where the platform keeps a customer's avatar; empty when others must not see it.
 func avatarOf(tx *gorm.DB, customerID int64) (string, error) {
 	var c model.Customer
 	if err := tx.Select("id", "avatar").Where("id = ?", customerID).Take(&c).Error; err != nil {
 		return "", fmt.Errorf("find customer %d: %w", customerID, err)
 	}
-	return c.Avatar, nil
+	shown, err := moderation.Shown(tx, "avatar", moderation.Saying{CustomerID: customerID, Content: c.Avatar})
+	if err != nil {
+		return "", err
+	}
+	return shown[0], nil
 }
 
 // codeOf gives the first of a customer's codes of a programme; nil: they have none.

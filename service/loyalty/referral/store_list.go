@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/moderation"
 )
 
 // edgesByState counts an inviter's edges in a programme.
@@ -40,19 +41,31 @@ func rewardsOf(tx *gorm.DB, programmeID, customerID int64) (rows []model.Referra
 // friendRow is an edge with the invitee's name.
 type friendRow struct {
 	ID        int64
-	Name      string
+	InviteeID int64
+	Name      string // as the inviter may see it
 	State     string
 	TouchedAt time.Time
 }
 
 func friendsBefore(tx *gorm.DB, programmeID, inviterID, before int64, limit int) (rows []friendRow, err error) {
-	q := tx.Model(&model.ReferralEdge{}).Select("referral_edge.id, referral_edge.state, referral_edge.touched_at, COALESCE(c.name, '') AS name").
+	q := tx.Model(&model.ReferralEdge{}).Select("referral_edge.id, referral_edge.invitee_id, referral_edge.state, referral_edge.touched_at, COALESCE(c.name, '') AS name").
 		Joins("LEFT JOIN customer c ON c.id = referral_edge.invitee_id").
 		Where("referral_edge.programme_id = ? AND referral_edge.inviter_id = ? AND referral_edge.state <> ?", programmeID, inviterID, Void)
 	if before != 0 {
 		q = q.Where("referral_edge.id < ?", before)
 	}
-	return rows, wrap(q.Order("referral_edge.id DESC").Limit(limit).Scan(&rows).Error, "list friends")
+	if err := q.Order("referral_edge.id DESC").Limit(limit).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list friends: %w", err)
+	}
+	names := make([]moderation.Saying, len(rows))
+	for i, r := range rows {
+		names[i] = moderation.Saying{CustomerID: r.InviteeID, Content: r.Name}
+	}
+	shown, err := moderation.Shown(tx, "name", names...)
+	for i := range shown {
+		rows[i].Name = shown[i]
+	}
+	return rows, err
 }
 
 func edgesBefore(tx *gorm.DB, f EdgeFilter) (rows []model.ReferralEdge, err error) {
