@@ -229,6 +229,15 @@ type CouponOrigin struct {
 	At       time.Time
 }
 
+// CouponGiftOrigin says on which device a gift was taken, hashed, where the batch asks.
+type CouponGiftOrigin struct {
+	GiftID   int64 `gorm:"primaryKey;autoIncrement:false"`
+	CouponID int64
+	BatchID  int64
+	Device   []byte
+	At       time.Time
+}
+
 // CouponGuess is one wrong code that somebody tried.
 type CouponGuess struct {
 	ID      int64

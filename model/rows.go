@@ -28,6 +28,6 @@ func Rows() []any {
 		&DataKey{}, &KeyRotation{}, &APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},
 		&Work{}, &CronJob{}, &CronTick{}, &CronPause{}, &Inbox{}, &SyncRun{}, &SyncPart{},
 		&CouponBatch{}, &CouponGift{}, &CouponCount{}, &CouponBudget{}, &Coupon{}, &CouponEntry{}, &CouponUse{}, &CouponUsePart{}, &CouponRequest{}, &CouponCode{},
-		&CouponRun{}, &CouponRunPart{}, &CouponGiver{}, &CouponOrigin{}, &CouponGuess{}, &CouponBalance{},
+		&CouponRun{}, &CouponRunPart{}, &CouponGiver{}, &CouponOrigin{}, &CouponGiftOrigin{}, &CouponGuess{}, &CouponBalance{},
 	}
 }

@@ -44,13 +44,13 @@ func (s *Service) LookAtGift(ctx context.Context, in TakeGift) (g *Gift, err err
 
 // Take makes the coupon behind a code the customer's own; of any number who try at once one has it. To the limits of its
 // batch for one customer it counts as if they had been given it, unless it was theirs before; and they have to be in its
-// audience. Repeating a Key gives the same coupon. It fails as LookAtGift does, or with ErrKey, ErrOther, ErrInFlight,
-// ErrOwnGift, ErrClosed (the batch is paused), ErrAudience, ErrLimit, ErrDayLimit or ErrNoCustomer.
+// audience. The limit for one device holds where the device is known. Repeating a Key gives the same coupon. It fails as LookAtGift does, or with ErrKey, ErrOther, ErrInFlight,
+// ErrOwnGift, ErrClosed (the batch is paused), ErrAudience, ErrLimit, ErrDayLimit, ErrDevice or ErrNoCustomer.
 func (s *Service) Take(ctx context.Context, in TakeGift) (c *model.Coupon, err error) {
 	code := normalCode(in.Code)
 	err = s.guarded(ctx, in, func() error {
 		id, err := s.once(ctx, in.Key, bodyOf(actTransfer, []any{in.CustomerID, code}), func(tx *gorm.DB) (int64, error) {
-			return s.takeTx(tx, s.codeHash(giftSpace+code), in.CustomerID)
+			return s.takeTx(tx, s.codeHash(giftSpace+code), in.CustomerID, traced(s.Key, "device", in.Device))
 		})
 		if err == nil {
 			c, err = couponByID(s.DB.WithContext(ctx), id)
@@ -87,7 +87,7 @@ func openTo(g *model.CouponGift, now time.Time) error {
 }
 
 // takeTx locks the gift, the coupon and the batch's counters, in this order: what decides holds until the commit.
-func (s *Service) takeTx(tx *gorm.DB, code []byte, taker int64) (int64, error) {
+func (s *Service) takeTx(tx *gorm.DB, code []byte, taker int64, device hash) (int64, error) {
 	g, err := giftByHash(model.ForUpdate(tx), code)
 	if err != nil {
 		return 0, err
@@ -103,7 +103,11 @@ func (s *Service) takeTx(tx *gorm.DB, code []byte, taker int64) (int64, error) {
 		if c.State != Gifted {
 			return nil, ErrGiftOver
 		}
-		if err := s.receivable(tx, c, taker, now); err != nil {
+		o, err := s.receivable(tx, c, taker, now)
+		if err == nil {
+			err = s.deviceFor(tx, o, g, device, now)
+		}
+		if err != nil {
 			return nil, err
 		}
 		c.State = Usable
@@ -118,35 +122,50 @@ func (s *Service) takeTx(tx *gorm.DB, code []byte, taker int64) (int64, error) {
 
 // receivable tells whether somebody may have one more coupon of a batch, this one. Who claims, and who takes gifts, of the
 // batch waits meanwhile.
-func (s *Service) receivable(tx *gorm.DB, c *model.Coupon, taker int64, now time.Time) error {
+func (s *Service) receivable(tx *gorm.DB, c *model.Coupon, taker int64, now time.Time) (*offer, error) {
 	counts, err := lockCounts(tx, []int64{c.BatchID})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n := counts[c.BatchID]
 	if n == nil {
-		return ErrNoBatch
+		return nil, ErrNoBatch
 	}
 	if n.State == BatchPaused {
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	o, err := s.book.offer(tx, c.BatchID, n.Version)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.SegmentID != 0 {
 		in, err := membersAmong(tx, o.SegmentID, []int64{taker})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !in[taker] {
-			return ErrAudience
+			return nil, ErrAudience
 		}
 	}
 	if err := s.roomFor(tx, o, c, taker, now); err != nil {
+		return nil, err
+	}
+	return o, customerIs(tx, taker)
+}
+
+// deviceFor holds what the taker's device had of a batch, this coupon apart, against its limit, and notes that it has it.
+func (s *Service) deviceFor(tx *gorm.DB, o *offer, g *model.CouponGift, device hash, now time.Time) error {
+	if device == (hash{}) || !o.traces() {
+		return nil
+	}
+	had, err := devicesHad(tx, o.ID, map[hash]bool{device: true}, true, g.CouponID)
+	if err != nil {
 		return err
 	}
-	return customerIs(tx, taker)
+	if o.PerDevice != 0 && had[device] >= o.PerDevice {
+		return ErrDevice
+	}
+	return insertGiftOrigin(tx, &model.CouponGiftOrigin{GiftID: g.ID, CouponID: g.CouponID, BatchID: o.ID, Device: device[:], At: now})
 }
 
 // roomFor holds what somebody had of a batch, this coupon apart, against its limits.

@@ -326,3 +326,35 @@ func TestGiftsFollowMerges(t *testing.T) {
 		t.Errorf("of who took none: %v, %v", nothing, err)
 	}
 }
+
+// TestGiftsCountToTheDevice: whoever takes gifts on one device, under whatever names, has no more of them than its limit, and
+// what was had as a gift counts when coupons are claimed. One coupon that goes to and fro is one.
+func TestGiftsCountToTheDevice(t *testing.T) {
+	h := newHouse(t)
+	h.people(1, 2, 3, 7, 8, 9)
+	b := h.batch(transferable, func(in *BatchInput) { in.PerDevice, in.PerCustomer = 2, 0 })
+	take := func(customer int64, device, code string) error {
+		_, err := h.Take(t.Context(), TakeGift{Key: h.key(fmt.Sprint("customer:", customer)), CustomerID: customer, Code: code, Device: device})
+		return err
+	}
+	claim := func(customer int64, device string) (*model.Coupon, error) {
+		return h.Issue(t.Context(), IssueInput{BatchID: b.ID, CustomerID: customer, Source: SourceClaim, Device: device, Key: h.key("customer")})
+	}
+	first := must(claim(7, "phone"))
+	must(0, take(8, "phone", must(h.give(7, first.ID)).Code)) // it has been there before
+	must(0, take(9, "phone", must(h.give(8, first.ID)).Code))
+	must(0, take(8, "phone", must(h.give(1, h.has(b.ID, 1).ID)).Code))
+	third := must(h.give(2, h.has(b.ID, 2).ID))
+	if err := take(9, "phone", third.Code); !errors.Is(err, ErrDevice) {
+		t.Errorf("a third on the device: %v", err)
+	}
+	if got := h.coupon(third.CouponID); got.State != Gifted || got.CustomerID != 2 {
+		t.Errorf("refused, it is %+v", got)
+	}
+	if _, err := claim(3, "phone"); !errors.Is(err, ErrDevice) {
+		t.Errorf("claimed on the device of two gifts: %v", err)
+	}
+	must(0, take(9, "tablet", third.Code))
+	must(0, take(8, "", must(h.give(3, must(claim(3, "desk")).ID)).Code)) // nobody knows where
+	h.reconciles()
+}

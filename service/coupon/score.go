@@ -73,9 +73,12 @@ func traced(key []byte, what, text string) (h hash) {
 func (in *IssueInput) device(key []byte) hash  { return traced(key, "device", in.Device) }
 func (in *IssueInput) address(key []byte) hash { return traced(key, "address", in.Address) }
 
+// traces tells whether it matters from where the coupons of a batch are taken.
+func (o *offer) traces() bool { return o.PerDevice > 0 || o.ReviewAt > 0 }
+
 // origins reads what the signs of the requests for a batch follow from, where the batch asks for it.
 func (g *issuing) origins(b *batchIssue, list []*asking) (o origins, err error) {
-	o = origins{kept: b.PerDevice > 0 || b.ReviewAt > 0, devices: map[hash]int64{}, addresses: map[hash]int64{}}
+	o = origins{kept: b.traces(), devices: map[hash]int64{}, addresses: map[hash]int64{}}
 	if !o.kept {
 		return o, nil
 	}
@@ -87,7 +90,7 @@ func (g *issuing) origins(b *batchIssue, list []*asking) (o origins, err error) 
 	}
 	delete(devices, hash{})
 	delete(addresses, hash{})
-	if o.devices, err = originsByDevice(g.tx, b.ID, devices); err != nil || b.ReviewAt == 0 {
+	if o.devices, err = devicesHad(g.tx, b.ID, devices, b.Transferable, 0); err != nil || b.ReviewAt == 0 {
 		return o, err
 	}
 	if o.addresses, err = originsByAddress(g.tx, addresses, g.now.Add(-addressWindow)); err != nil {

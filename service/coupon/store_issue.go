@@ -80,12 +80,35 @@ func countBy(q *gorm.DB, column string) (map[hash]int64, error) {
 	return m, nil
 }
 
-// originsByDevice counts the coupons of a batch by device.
-func originsByDevice(tx *gorm.DB, batchID int64, devices map[hash]bool) (map[hash]int64, error) {
+// devicesHad counts the coupons of a batch that devices had, one of them apart: by taking them, and, where they change hands,
+// as gifts. A coupon that a device had more than once is one.
+func devicesHad(tx *gorm.DB, batchID int64, devices map[hash]bool, gifts bool, apart int64) (map[hash]int64, error) {
 	if len(devices) == 0 {
 		return map[hash]int64{}, nil
 	}
-	return countBy(tx.Model(&model.CouponOrigin{}).Where("batch_id = ? AND device IN ?", batchID, hashList(devices)), "device")
+	had, err := countBy(tx.Model(&model.CouponOrigin{}).Where("batch_id = ? AND device IN ? AND coupon_id <> ?", batchID, hashList(devices), apart), "device")
+	if err != nil || !gifts {
+		return had, err
+	}
+	var rows []counted
+	err = tx.Model(&model.CouponGiftOrigin{}).Select("device AS subject, COUNT(DISTINCT coupon_id) AS n").
+		Where("batch_id = ? AND device IN ? AND coupon_id <> ?", batchID, hashList(devices), apart).
+		Where("NOT EXISTS (SELECT 1 FROM coupon_origin o WHERE o.coupon_id = coupon_gift_origin.coupon_id AND o.device = coupon_gift_origin.device)").
+		Group("device").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("count gifts by device: %w", err)
+	}
+	for _, r := range rows {
+		had[hash(r.Subject)] += r.N
+	}
+	return had, nil
+}
+
+func insertGiftOrigin(tx *gorm.DB, row *model.CouponGiftOrigin) error {
+	if err := tx.Create(row).Error; err != nil {
+		return fmt.Errorf("note where a gift was taken: %w", err)
+	}
+	return nil
 }
 
 // originsByAddress counts the coupons taken from addresses since a time.
