@@ -428,6 +428,7 @@ func (p *parts) jobs() job.Deps {
 		DeliveryPrune:      p.outreach.Prune,
 		CouponTick:         p.coupons.Tick,
 		CouponReconcile:    p.coupons.Reconcile,
+		CouponGivers:       p.coupons.WatchGivers,
 		CouponPrune:        p.coupons.PruneRequests,
 	}
 }

@@ -20,7 +20,7 @@ import (
 func (p *parts) offers() {
 	p.coupons = coupon.New(coupon.Deps{
 		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Zone: p.zone, Persons: p.customers, Segments: segment.Membership{DB: p.db}, Vault: p.keys.Vault(keyring.CouponRuns),
-		IDs: p.ids, Key: p.keys.Key(keyring.CouponCodes), Logger: p.log,
+		IDs: p.ids, Key: p.keys.Key(keyring.CouponCodes), Logger: p.log, Watchers: p.staff, Metrics: p.metrics,
 	})
 	p.customers.Owns(p.coupons.Mover())
 	p.customers.Owns(coupon.GiftMover{})

@@ -80,6 +80,7 @@ type Deps struct {
 	CouponTick         func(ctx context.Context) error
 	CouponReconcile    func(ctx context.Context) error
 	CouponPrune        func(ctx context.Context) error
+	CouponGivers       func(ctx context.Context) error
 }
 
 // All lists every periodic job; operators see it and can start one from the console.
@@ -223,6 +224,9 @@ func All(d Deps) []Job {
 		}, {
 			Name: "coupon.reconcile", Schedule: "27 3 * * *", Max: 2 * time.Hour, CatchUp: true, Run: d.CouponReconcile,
 			Zh: "核对券的流水、数量与预算", En: "holds coupons, counters and budgets against the ledger",
+		}, {
+			Name: "coupon.givers", Schedule: "47 3 * * *", Max: 30 * time.Minute, CatchUp: true, Run: d.CouponGivers,
+			Zh: "检查成员前一天发券是否异常", En: "looks whether staff gave unusually many coupons the day before",
 		}, {
 			Name: "coupon.prune", Schedule: "37 * * * *", Max: 30 * time.Minute, Run: d.CouponPrune,
 			Zh: "清理过期的幂等键和兑换码错误记录", En: "forgets old keys of requests, and wrong codes that count no more",

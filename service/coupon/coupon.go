@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 
 	"zhiyin/model"
@@ -100,6 +101,9 @@ type Deps struct {
 	IDs      model.PublicIDs
 	Key      []byte // of the codes that change, and of hashes; 32 bytes
 	Logger   *slog.Logger
+	// Watchers are told of staff who give more than usual; nil: nobody is.
+	Watchers Watchers
+	Metrics  prometheus.Registerer // may be nil
 	// ApproveFrom is from how many coupons, or how much money in all, a batch or a bulk issue needs a second person.
 	ApproveFrom Size
 }
@@ -122,6 +126,7 @@ type Service struct {
 	flight  flight
 	book    book
 	soldOut sync.Map // batch id -> soldOut
+	unusual *prometheus.CounterVec
 }
 
 // How much one commit takes, and how many are made side by side.
@@ -140,7 +145,7 @@ func New(d Deps) *Service {
 	if d.ApproveFrom == (Size{}) {
 		d.ApproveFrom = Large
 	}
-	s := &Service{Deps: d}
+	s := &Service{Deps: d, unusual: newUnusualCount(d.Metrics)}
 	s.claims = model.NewGroupCommit(d.DB, commitItems, claimCommits, s.issueGathered)
 	s.earlier = model.NewGroupStatement(d.DB, commitItems, commitsAtOnce, earlierGathered)
 	s.uses = model.NewGroupCommit(d.DB, commitItems, commitsAtOnce, s.useGathered)

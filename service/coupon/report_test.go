@@ -3,11 +3,15 @@ package coupon
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/staff"
 )
 
 // TestReport: what a batch issued, what was used, revenue with its coupons and without, what they cost, and all of it by
@@ -151,4 +155,75 @@ func TestGivers(t *testing.T) {
 	if list := must(h.Givers(t.Context(), h.clock.Now().Add(-time.Hour))); len(list) != 0 {
 		t.Errorf("nobody gave anything lately: %+v", list)
 	}
+}
+
+// TestUnusualGiversAreToldOfOnce: once a day and staff member, to those who may look into it and act, and not to themself.
+func TestUnusualGiversAreToldOfOnce(t *testing.T) {
+	h := newHouse(t)
+	for id, role := range map[int64]string{80: staff.RoleAdmin, 81: staff.RoleAuditor, 82: staff.RoleAdmin} {
+		modeltest.Create(t, h.db, &model.Staff{ID: id, Name: role, UserID: fmt.Sprint(role, id)}, &model.StaffRole{StaffID: id, Role: role})
+	}
+	seen := prometheus.NewRegistry()
+	seen.MustRegister(h.unusual)
+	h.Watchers = staff.New(h.db, h.clock.Now, staff.Options{Zone: shanghai})
+	b := h.batch(func(in *BatchInput) { in.Rules.StaffDaily, in.PerCustomer, in.Stock = 500, 0, 2000 })
+	customer := int64(0)
+	give := func(staff int64, n int, same bool) {
+		for range n {
+			if !same {
+				customer++
+			}
+			must(h.Issue(t.Context(), IssueInput{BatchID: b.ID, CustomerID: 1000*staff + customer, StaffID: staff, Source: SourceStaff, Key: h.key("staff")}))
+		}
+	}
+	for range 2 { // what is usual
+		give(4, 12, false)
+		give(5, 6, false)
+		give(6, 3, false)
+		h.clock.Advance(24 * time.Hour)
+	}
+	must(0, h.WatchGivers(t.Context()))
+	if n := modeltest.Count[model.Task](t, h.db, "1 = 1"); n != 0 {
+		t.Fatalf("%d tasks about what is usual", n)
+	}
+	give(4, 36, false) // three times as usual, and no more
+	give(5, 19, false) // more
+	give(6, 9, true)   // too few to speak of
+	give(7, 12, true)  // to one
+	give(82, 90, false)
+	h.clock.Advance(24 * time.Hour)
+	for range 2 {
+		must(0, h.WatchGivers(t.Context()))
+	}
+	var tasks []model.Task
+	must(0, h.db.Order("staff_id, title").Find(&tasks).Error)
+	got := ""
+	for _, task := range tasks {
+		got += fmt.Sprint(task.StaffID, task.DedupeKey[len(TaskUnusualGiving):], " ")
+	}
+	const want = "80:5:2026-11-27:80 80:7:2026-11-27:80 80:82:2026-11-27:80 82:5:2026-11-27:82 82:7:2026-11-27:82 "
+	if len(tasks) != 5 || !sameWords(got, want) {
+		t.Errorf("told of %s", got)
+	}
+	days := 0.0
+	for _, family := range must(seen.Gather()) {
+		for _, m := range family.Metric {
+			days += m.GetCounter().GetValue()
+		}
+	}
+	if days != 3 {
+		t.Errorf("%v days are counted", days)
+	}
+	h.clock.Advance(24 * time.Hour)
+	must(0, h.WatchGivers(t.Context()))
+	if n := modeltest.Count[model.Task](t, h.db, "1 = 1"); n != 5 {
+		t.Errorf("%d tasks after a day on which nobody gave anything", n)
+	}
+}
+
+func sameWords(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
 }

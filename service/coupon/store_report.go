@@ -81,3 +81,28 @@ func giversSince(tx *gorm.DB, since time.Time, day string) (rows []Giver, err er
 	}
 	return rows, nil
 }
+
+// givingDays sums up what staff gave from one time until another, and on the days from past on before a day.
+func givingDays(tx *gorm.DB, from, until time.Time, past, day string) (rows []givingDay, err error) {
+	err = tx.Raw(`SELECT g.staff_id, COALESCE(s.name, '') AS name, g.given, g.customers,
+			COALESCE((SELECT SUM(p.given) FROM coupon_giver AS p WHERE p.staff_id = g.staff_id AND p.day >= ? AND p.day < ?), 0) AS past_given,
+			(SELECT COUNT(DISTINCT p.day) FROM coupon_giver AS p WHERE p.staff_id = g.staff_id AND p.day >= ? AND p.day < ?) AS days
+		FROM (SELECT c.staff_id, COUNT(*) AS given, COUNT(DISTINCT c.claimer_id) AS customers FROM coupon AS c
+			WHERE c.batch_id IN (SELECT batch_id FROM coupon_giver WHERE day = ?) AND c.source = 'staff' AND c.created_at >= ? AND c.created_at < ?
+			GROUP BY c.staff_id) AS g
+		LEFT JOIN staff AS s ON s.id = g.staff_id ORDER BY g.staff_id`, past, day, past, day, day, from, until).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("sum up what staff gave on %s: %w", day, err)
+	}
+	return rows, nil
+}
+
+// toldOf tells whether anybody was given a task whose key begins so.
+func toldOf(tx *gorm.DB, key string) (bool, error) {
+	var found []int
+	err := tx.Model(&model.Task{}).Where("dedupe_key > ? AND dedupe_key < ?", key+":", key+";").Select("1").Limit(1).Scan(&found).Error
+	if err != nil {
+		return false, fmt.Errorf("look for a task: %w", err)
+	}
+	return len(found) > 0, nil
+}
