@@ -195,6 +195,7 @@ func TestAvatarsComeFromThePlatformAlone(t *testing.T) {
 		"https://[::1]/a.png":                              "",
 		"https://wx.qlogo.cn@127.0.0.1/a.png":              "",
 		"https://wx.qlogo.cn:8443/a.png":                   "",
+		"https://somebody:secret@wx.qlogo.cn/a.png":        "",
 		"https://wx.qlogo.cn\\@127.0.0.1/":                 "",
 		"file:///etc/passwd":                               "",
 		"gopher://wx.qlogo.cn/1":                           "",
@@ -221,6 +222,13 @@ func TestAvatarsComeFromThePlatformAlone(t *testing.T) {
 			t.Errorf("%s: a picture of %v", name, m.Bounds())
 		}
 	}
+	endless := &zeros{}
+	w.answer = func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(endless)}, nil
+	}
+	if m := h.avatar(t.Context(), "https://wx.qlogo.cn/a"); m != nil || endless.read > 2*maxAvatar.bytes {
+		t.Errorf("read %d bytes of what has no end", endless.read)
+	}
 	// A poster does without, and asks again the next time.
 	p, me := h.published(definition()), h.customer()
 	h.must(h.DB.Model(&model.Customer{}).Where("id = ?", me).UpdateColumn("avatar", "https://wx.qlogo.cn/a").Error)
@@ -235,6 +243,18 @@ func TestAvatarsComeFromThePlatformAlone(t *testing.T) {
 	if w.asked.Load() != before {
 		t.Errorf("asked %v", w.last.Load())
 	}
+}
+
+// zeros is more than anybody should read.
+type zeros struct{ read int }
+
+// Read implements io.Reader.
+func (z *zeros) Read(b []byte) (int, error) {
+	clear(b)
+	if z.read += len(b); z.read > 64<<20 {
+		return 0, io.EOF
+	}
+	return len(b), nil
 }
 
 // bombHead is a PNG that says to be huge.
