@@ -11,8 +11,6 @@ import (
 	"zhiyin/wecom"
 )
 
-// Platform limits: contact ways and ways into groups together, per corp; platform documentation, 客户联系, 配置客户联系「联系我」方式.
-
 // personalDelay is how long after a personal code was made the queue sees to it that the platform has it: whoever asked for the
 // code is waiting, and asks the platform themself.
 const personalDelay = 20 * time.Second
@@ -58,7 +56,7 @@ func (s *Service) PersonalQR(ctx context.Context, id int64) (address string, err
 			return "", ErrCodeNotFound
 		case code.QRCode != "":
 			return code.QRCode, nil
-		case wecom.CodeOf(asked) == 41045:
+		case wecom.CodeOf(asked) == 41045: // 500,000 with ways into groups; platform documentation, 配置客户联系「联系我」方式
 			return "", ErrCodesFull
 		case asked != nil:
 			return "", ErrCodeLater

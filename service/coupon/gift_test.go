@@ -355,7 +355,7 @@ func TestGiftsCountToTheDevice(t *testing.T) {
 		t.Errorf("claimed on the device of two gifts: %v", err)
 	}
 	must(0, take(9, "tablet", third.Code))
-	must(0, take(7, "phone", must(h.give(9, first.ID)).Code)) // one of the two that the device may have comes back
+	must(0, take(7, "phone", must(h.give(9, first.ID)).Code))             // one of the two that the device may have comes back
 	must(0, take(8, "", must(h.give(3, must(claim(3, "desk")).ID)).Code)) // nobody knows where
 	h.reconciles()
 }
