@@ -188,7 +188,7 @@ func (h *pair) furnish() {
 		h.servers[i].console.token = h.console.token
 	}
 	h.sim.put("/config", object{"mass_dispatch_ms": 0, "latency_ms": 20}, nil)
-	h.synchronise(5 * time.Minute)
+	h.synchronise(time.Minute + time.Duration(*reachCustomers)*10*time.Millisecond)
 	// Answers are long in coming, so that many a kill strikes between what the platform did and what we know of it.
 	h.fault(object{"api": "externalcontact/add_msg_template", "kind": "latency", "ms": 600})
 	h.fault(object{"api": "kf/send_msg", "kind": "latency", "ms": 600})

@@ -172,7 +172,7 @@ func (h *house) in(do func(tx *gorm.DB) error) {
 func (h *house) settle() {
 	h.t.Helper()
 	h.tell()
-	for range 200 {
+	for range 1000 { // pages of works for the largest of journeys come one after the other
 		if err := h.Events.DrainFeeds(h.t.Context()); err != nil {
 			h.t.Fatal(err)
 		}
