@@ -1,6 +1,7 @@
 package audience
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -10,21 +11,23 @@ import (
 	"zhiyin/service/segment"
 )
 
-// test is a condition made ready: either a bitmap of those who fit, or a question to ask of each.
+// test is a condition made ready: either the set of those who fit, or a scan.
 type test struct {
 	fit  *roaring.Bitmap
-	each func(ord uint32) bool
-	// only bounds those who have to be asked, if it is not nil: all others fit when otherwise is true.
+	scan scan
+	// only bounds those who have to be scanned, if it is not nil: all others fit when otherwise is true.
 	only      *roaring.Bitmap
 	otherwise bool
+	bits      []uint64 // fit or only in a row, once something is scanned
 	// dear orders the tests of a conjunction: the cheap ones first leave few for the others.
 	dear int
 }
 
 // What tests cost.
 const (
-	ofBitmap = iota
+	ofSets = iota
 	ofColumn
+	ofArithmetic
 	ofRows
 )
 
@@ -157,56 +160,49 @@ func others(set sets[string], but ...string) *roaring.Bitmap {
 }
 
 // column asks one number of each; who has none does not fit.
-func (q *question) column(name string, fits func(v int64) bool) test {
-	c := q.columns[name]
-	return test{dear: ofColumn, each: func(ord uint32) bool {
-		v := c.of(ord)
-		return v != null && fits(v)
-	}}
+func (q *question) column(name string, fits span) test {
+	return test{dear: ofColumn, scan: q.columns[name].scan(fits, false)}
 }
-
-func known(int64) bool { return true }
 
 func (q *question) number(c *segment.Condition, op string) (test, bool) {
 	fits, ok := comparing(op, c.Values)
 	return q.column(c.Field, fits), ok && c.Window == nil && len(c.Where) == 0
 }
 
+// span is the numbers from lo to hi, both included. What is not known is in none.
+type span struct{ lo, hi int64 }
+
+func (s span) holds(n int64) bool { return n >= s.lo && n <= s.hi }
+
+// known is every number.
+var known = span{null + 1, math.MaxInt64}
+
 // comparing is a comparison of numbers.
-func comparing(op string, v []segment.Value) (func(int64) bool, bool) {
+func comparing(op string, v []segment.Value) (span, bool) {
 	switch {
 	case op == "filled":
 		return known, true
 	case op == "equal" && len(v) == 1:
-		return func(n int64) bool { return n == v[0].Number }, true
+		return span{v[0].Number, v[0].Number}, true
 	case op == "at_least" && len(v) == 1:
-		return func(n int64) bool { return n >= v[0].Number }, true
+		return span{v[0].Number, known.hi}, true
 	case op == "at_most" && len(v) == 1:
-		return func(n int64) bool { return n <= v[0].Number }, true
+		return span{known.lo, v[0].Number}, true
 	case op == "between" && len(v) == 2:
-		return func(n int64) bool { return n >= v[0].Number && n <= v[1].Number }, true
+		return span{v[0].Number, v[1].Number}, true
 	}
-	return nil, false
+	return span{}, false
 }
 
 // foreseen tells what a comparison says of a number from 0 to most, if that does not depend on which it is: how many
 // rows somebody has is known without looking at them.
-func foreseen(op string, fits func(int64) bool, most int) (answer, sure bool) {
-	switch {
-	case op == "at_most" && fits(int64(most)):
-		return true, true
-	case op == "at_least" && !fits(int64(most)):
-		return false, true
-	}
-	return false, false
+func (s span) foreseen(most int) (answer, sure bool) {
+	return s.holds(0), s.lo > int64(most) || s.hi < 0 || s.lo <= 0 && int64(most) <= s.hi
 }
 
-// stretch is a window in ms: from lo up to, not including, hi. No time is outside when there is no window; what is not
-// known is inside of none.
-type stretch struct{ lo, hi int64 }
-
-func (q *question) stretch(w *segment.Window) stretch {
-	s := stretch{null + 1, maxTime}
+// window is a window in ms. Every time is inside when there is no window.
+func (q *question) window(w *segment.Window) span {
+	s := known
 	if w == nil {
 		return s
 	}
@@ -215,7 +211,7 @@ func (q *question) stretch(w *segment.Window) stretch {
 		s.lo = ceilMilli(lo)
 	}
 	if !hi.IsZero() {
-		s.hi = ceilMilli(hi)
+		s.hi = ceilMilli(hi) - 1
 	}
 	return s
 }
@@ -223,16 +219,12 @@ func (q *question) stretch(w *segment.Window) stretch {
 // ceilMilli is the first whole millisecond that is not before t: columns hold whole ones.
 func ceilMilli(t time.Time) int64 { return t.Add(time.Millisecond - time.Nanosecond).UnixMilli() }
 
-const maxTime = 1<<63 - 1
-
-func (s stretch) holds(t int64) bool { return t >= s.lo && t < s.hi }
-
 func (q *question) moment(c *segment.Condition, op string) (test, bool) {
 	switch {
 	case op == "filled":
 		return q.column(c.Field, known), true
 	case op == "in" && len(c.Where) == 0:
-		return q.column(c.Field, q.stretch(c.Window).holds), true
+		return q.column(c.Field, q.window(c.Window)), true
 	}
 	return test{}, false
 }
@@ -243,10 +235,17 @@ func (q *question) anniversary(c *segment.Condition, op string) (test, bool) {
 	case c.Field == "first_seen_day":
 		return test{}, false
 	case op == "filled":
-		return q.column("birthday", func(md int64) bool { return md > 0 }), true
+		return q.column("birthday", span{1, known.hi}), true
 	case op == "in":
-		days := c.Window.MonthDays(q.env.Now, q.env.Zone)
-		return q.column("birthday", func(md int64) bool { return days[int(md)] }), true
+		var in [1232]bool // by mmdd
+		for _, md := range c.Window.MonthDays(q.env.Now, q.env.Zone) {
+			in[md] = true
+		}
+		birthdays := q.columns["birthday"]
+		return test{dear: ofColumn, scan: asking(func(ord uint32) bool {
+			md := birthdays.of(ord)
+			return md >= 0 && md < int64(len(in)) && in[md]
+		})}, true
 	}
 	return test{}, false
 }
@@ -256,8 +255,8 @@ func (q *question) share(c *segment.Condition, salt string) test {
 	lo, hi := c.Values[0].Number, c.Values[1].Number
 	ids := q.people.ids
 	of := segment.ShareIn(salt)
-	return test{dear: ofColumn, each: func(ord uint32) bool {
+	return test{dear: ofArithmetic, scan: asking(func(ord uint32) bool {
 		part := of(ids[ord])
 		return part >= lo && part < hi
-	}}
+	})}
 }

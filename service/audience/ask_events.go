@@ -37,15 +37,15 @@ func (q *question) happening(c *segment.Condition, op, kind string) (test, bool)
 	case op == "did" && c.Window == nil && len(c.Where) == 0:
 		return test{fit: only}, true
 	case op == "did":
-		return test{dear: ofRows, only: only, each: func(ord uint32) bool { return d.any(q.days.of(ord)) }}, true
+		return test{dear: ofRows, only: only, scan: q.days.scan(d.any)}, true
 	case op == "first" || op == "last":
-		return test{dear: ofRows, only: only, each: func(ord uint32) bool { return d.extreme(q.days.of(ord), op == "first") }}, true
+		return test{dear: ofRows, only: only, scan: q.days.scan(func(list []dayRow) bool { return d.extreme(list, op == "first") })}, true
 	}
 	fits, ok := comparing(op, c.Values)
 	if !ok {
 		return test{}, false
 	}
-	return test{dear: ofRows, only: only, otherwise: fits(0), each: func(ord uint32) bool { return fits(d.times(q.days.of(ord))) }}, true
+	return test{dear: ofRows, only: only, otherwise: fits.holds(0), scan: q.days.scan(func(list []dayRow) bool { return fits.holds(d.times(list)) })}, true
 }
 
 // days says which daily counts a condition looks at.

@@ -20,7 +20,7 @@ func (q *question) spent(c *segment.Condition, op string) (test, bool) {
 	if kept := keptSums[c.Field]; kept != "" && c.Window == nil && len(c.Where) == 0 {
 		return q.keptNumber(kept, fits), true
 	}
-	var amounts []func(int64) bool
+	var amounts []span
 	for _, f := range c.Where {
 		of, ok := comparing(f.Op, f.Values)
 		if f.Property != "amount" || !ok {
@@ -28,22 +28,21 @@ func (q *question) spent(c *segment.Condition, op string) (test, bool) {
 		}
 		amounts = append(amounts, of)
 	}
-	in, add, counted := q.stretch(c.Window), orderSums[c.Field], c.Field == "order.count"
-	return test{dear: ofRows, only: &q.orders.some, otherwise: fits(0), each: func(ord uint32) bool {
+	in, add, counted := q.window(c.Window), orderSums[c.Field], c.Field == "order.count"
+	return test{dear: ofRows, only: &q.orders.some, otherwise: fits.holds(0), scan: q.orders.scan(func(list []orderRow) bool {
 		var so int64
-		list := q.orders.of(ord)
 		if counted {
-			if answer, sure := foreseen(op, fits, len(list)); sure {
+			if answer, sure := fits.foreseen(len(list)); sure {
 				return answer
 			}
 		}
 		for i := range list {
-			if o := &list[i]; in.holds(o.paidAt.ms()) && allFit(amounts, int64(o.paid)) {
+			if o := &list[i]; in.holds(o.paidAt.ms()) && allHold(amounts, int64(o.paid)) {
 				so = add(so, o)
 			}
 		}
-		return fits(so)
-	}}, !q.large
+		return fits.holds(so)
+	})}, !q.large
 }
 
 // keptSums are the columns that hold the sums over all time.
@@ -56,9 +55,9 @@ var orderSums = map[string]func(so int64, o *orderRow) int64{
 	"order.largest":  func(so int64, o *orderRow) int64 { return max(so, int64(o.paid)) },
 }
 
-func allFit(tests []func(int64) bool, n int64) bool {
-	for _, fits := range tests {
-		if !fits(n) {
+func allHold(spans []span, n int64) bool {
+	for _, s := range spans {
+		if !s.holds(n) {
 			return false
 		}
 	}
@@ -66,15 +65,8 @@ func allFit(tests []func(int64) bool, n int64) bool {
 }
 
 // keptNumber asks a number of which those have 0 who have none.
-func (q *question) keptNumber(column string, fits func(int64) bool) test {
-	kept, none := q.columns[column], fits(0)
-	return test{dear: ofColumn, each: func(ord uint32) bool {
-		v := kept.of(ord)
-		if v == null {
-			return none
-		}
-		return fits(v)
-	}}
+func (q *question) keptNumber(column string, fits span) test {
+	return test{dear: ofColumn, scan: q.columns[column].scan(fits, fits.holds(0))}
 }
 
 // bought compares products, or categories with those below them.
@@ -90,19 +82,18 @@ func (q *question) bought(c *segment.Condition, op string) (test, bool) {
 	if c.Window == nil {
 		return together(who, op)
 	}
-	in := q.stretch(c.Window)
+	in := q.window(c.Window)
 	if op == "any" {
-		return test{dear: ofRows, only: either(who), each: func(ord uint32) bool {
-			return slices.ContainsFunc(wanted, func(one []bool) bool { return q.boughtOne(ord, one, in) })
-		}}, true
+		return test{dear: ofRows, only: either(who), scan: q.lines.scan(func(list []lineRow) bool {
+			return slices.ContainsFunc(wanted, func(one []bool) bool { return boughtOne(list, one, in) })
+		})}, true
 	}
-	return test{dear: ofRows, only: roaring.FastAnd(who...), each: func(ord uint32) bool {
-		return !slices.ContainsFunc(wanted, func(one []bool) bool { return !q.boughtOne(ord, one, in) })
-	}}, true
+	return test{dear: ofRows, only: roaring.FastAnd(who...), scan: q.lines.scan(func(list []lineRow) bool {
+		return !slices.ContainsFunc(wanted, func(one []bool) bool { return !boughtOne(list, one, in) })
+	})}, true
 }
 
-func (q *question) boughtOne(ord uint32, wanted []bool, in stretch) bool {
-	list := q.lines.of(ord)
+func boughtOne(list []lineRow, wanted []bool, in span) bool {
 	for i := range list {
 		if wanted[list[i].what] && in.holds(list[i].paidAt.ms()) {
 			return true

@@ -16,9 +16,8 @@ func (q *question) followed(c *segment.Condition, op string) (test, bool) {
 		}
 		filters = append(filters, fits)
 	}
-	in, lost := q.stretch(c.Window), c.Field == "relation.lost"
-	count := func(ord uint32) (n int64) {
-		list := q.relations.of(ord)
+	in, lost := q.window(c.Window), c.Field == "relation.lost"
+	count := func(list []relationRow) (n int64) {
 		for i := range list {
 			r := &list[i]
 			at := r.added
@@ -32,7 +31,7 @@ func (q *question) followed(c *segment.Condition, op string) (test, bool) {
 		return n
 	}
 	if c.Field != "relation.count" {
-		return test{dear: ofRows, only: &q.relations.some, each: func(ord uint32) bool { return count(ord) > 0 }}, !q.large && (op == "in" || op == "filled")
+		return test{dear: ofRows, only: &q.relations.some, scan: q.relations.scan(func(list []relationRow) bool { return count(list) > 0 })}, !q.large && (op == "in" || op == "filled")
 	}
 	fits, ok := comparing(op, c.Values)
 	if !ok || op == "filled" {
@@ -42,14 +41,14 @@ func (q *question) followed(c *segment.Condition, op string) (test, bool) {
 		return test{fit: &q.relations.some}, !q.large // whoever has any
 	}
 	if c.Window == nil && len(filters) == 0 {
-		count = func(ord uint32) int64 { return int64(len(q.relations.of(ord))) }
+		count = func(list []relationRow) int64 { return int64(len(list)) }
 	}
-	return test{dear: ofRows, only: &q.relations.some, otherwise: fits(0), each: func(ord uint32) bool {
-		if answer, sure := foreseen(op, fits, len(q.relations.of(ord))); sure {
+	return test{dear: ofRows, only: &q.relations.some, otherwise: fits.holds(0), scan: q.relations.scan(func(list []relationRow) bool {
+		if answer, sure := fits.foreseen(len(list)); sure {
 			return answer
 		}
-		return fits(count(ord))
-	}}, !q.large
+		return fits.holds(count(list))
+	})}, !q.large
 }
 
 func every(filters []func(*relationRow) bool, r *relationRow) bool {
@@ -73,7 +72,7 @@ func (q *question) relationFilter(f segment.Filter) (func(*relationRow) bool, bo
 		if !ok {
 			return nil, false
 		}
-		fits = func(r *relationRow) bool { return compare(int64(r.way)) }
+		fits = func(r *relationRow) bool { return compare.holds(int64(r.way)) }
 	case f.Property == "status" && op == "is":
 		wanted := make([]bool, len(relationStatuses))
 		for _, v := range f.Values {
@@ -111,27 +110,27 @@ func (q *question) stayed(c *segment.Condition, op string) (test, bool) {
 	if len(c.Where) > 0 {
 		return test{}, false
 	}
-	in := q.stretch(c.Window)
+	in := q.window(c.Window)
 	if c.Field == "group.count" {
 		fits, ok := comparing(op, c.Values)
 		if !ok || op == "filled" {
 			return test{}, false
 		}
-		return test{dear: ofRows, only: &q.stays.some, otherwise: fits(0), each: func(ord uint32) bool { return fits(groupsOf(q.stays.of(ord), in)) }}, true
+		return test{dear: ofRows, only: &q.stays.some, otherwise: fits.holds(0), scan: q.stays.scan(func(list []stayRow) bool { return fits.holds(groupsOf(list, in)) })}, true
 	}
 	left := c.Field == "group.left"
-	return test{dear: ofRows, only: &q.stays.some, each: func(ord uint32) bool {
-		return slices.ContainsFunc(q.stays.of(ord), func(s stayRow) bool {
+	return test{dear: ofRows, only: &q.stays.some, scan: q.stays.scan(func(list []stayRow) bool {
+		return slices.ContainsFunc(list, func(s stayRow) bool {
 			if left {
 				return in.holds(s.left)
 			}
 			return in.holds(s.joined)
 		})
-	}}, op == "in" || op == "filled"
+	})}, op == "in" || op == "filled"
 }
 
 // groupsOf counts the groups that somebody is in and joined in time; one that she is in twice counts once.
-func groupsOf(stays []stayRow, in stretch) (n int64) {
+func groupsOf(stays []stayRow, in span) (n int64) {
 	counts := func(s stayRow) bool { return s.left == null && in.holds(s.joined) }
 	for i, s := range stays {
 		if counts(s) && !slices.ContainsFunc(stays[:i], func(o stayRow) bool { return o.group == s.group && counts(o) }) {

@@ -18,6 +18,8 @@ type cells interface {
 	set(ord uint32, v int64) bool
 	wider() cells
 	bytes() int
+	// scan keeps those whose number is in the span, and those who have none if unknown is true.
+	scan(fits span, unknown bool) scan
 }
 
 // newColumn makes room for so many customers when the first number comes.
@@ -60,6 +62,46 @@ func (w *width[T]) set(ord uint32, v int64) bool {
 	}
 	w.list[ord] = cell
 	return true
+}
+
+func (w *width[T]) scan(fits span, unknown bool) scan {
+	lowest := int64(none[T]()) // stands for null
+	lo, hi := max(fits.lo, lowest+1), min(fits.hi, -lowest-1)
+	empty := lo > hi
+	list := w.list
+	return func(first int, words []uint64) {
+		for i, word := range words {
+			if word == 0 {
+				continue
+			}
+			from := min((first+i)*64, len(list))
+			cells := list[from:min(from+64, len(list))]
+			var fit, missing uint64
+			if len(cells) < 64 {
+				missing = ^uint64(0) << len(cells)
+			}
+			if !empty {
+				reach := uint64(hi - lo)
+				for k, v := range cells { // without branches: whether somebody fits is not foreseeable
+					fit |= bitIf(uint64(int64(v)-lo) <= reach) << k
+				}
+			}
+			if unknown {
+				fit |= missing
+				for k, v := range cells {
+					fit |= bitIf(int64(v) == lowest) << k
+				}
+			}
+			words[i] = word & fit
+		}
+	}
+}
+
+func bitIf(is bool) uint64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func (w *width[T]) wider() cells {

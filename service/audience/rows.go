@@ -2,6 +2,7 @@ package audience
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -46,6 +47,28 @@ func (b *block[T]) of(i int) []T {
 		return b.list[:b.far[0]]
 	}
 	return nil
+}
+
+// scan asks about the rows of one customer after the other, block by block.
+func (r *rows[T]) scan(fits func(list []T) bool) scan {
+	return func(first int, words []uint64) {
+		for i, left := range words {
+			if left == 0 {
+				continue
+			}
+			at, base := (first+i)*64/perBlock, (first+i)*64%perBlock
+			var b block[T] // of nobody
+			if at < len(r.blocks) {
+				b = r.blocks[at]
+			}
+			for ; left != 0; left &= left - 1 {
+				n := bits.TrailingZeros64(left)
+				if !fits(b.of(base + n)) {
+					words[i] &^= 1 << n
+				}
+			}
+		}
+	}
 }
 
 // replace gives customers new rows. ords ascend; next says what each has from now on.

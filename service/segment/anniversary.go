@@ -23,8 +23,8 @@ func (c *compiler) dayRange(column string, from, to int) Query {
 	return Query{"(" + column + " >= ? AND " + column + " < ?)", []any{startOf(dayOf(from), c.Zone), startOf(dayOf(to).AddDate(0, 0, 1), c.Zone)}}
 }
 
-// ranges asks for any of some days, runs of them taken together.
-func ranges(days map[int]bool, one func(from, to int) Query) Query {
+// ranges asks for any of some days, which ascend, runs of them taken together.
+func ranges(days []int, one func(from, to int) Query) Query {
 	var parts []Query
 	for _, r := range runs(days) {
 		parts = append(parts, one(r[0], r[1]))

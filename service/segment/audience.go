@@ -37,10 +37,8 @@ func orItself(tree map[int64][]int64, id int64) []int64 {
 	return []int64{id}
 }
 
-// MonthDays lists the days of a window as mmdd; those of 29 February are counted on the 28th in years without one.
-func (w *Window) MonthDays(now time.Time, zone *time.Location) map[int]bool {
-	return w.monthDays(now, zone)
-}
+// MonthDays lists the days of a window as mmdd, ascending; those of 29 February are counted on the 28th in years without one.
+func (w *Window) MonthDays(now time.Time, zone *time.Location) []int { return w.monthDays(now, zone) }
 
 // ShareIn is ShareOf for many customers of one salt. The prime is one below a power of two, so a remainder takes a few
 // additions instead of a division.

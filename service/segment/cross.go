@@ -54,22 +54,25 @@ func (c *compiler) dates(before *compiler, l *leaf) []Query {
 	if l.field.Name == "birthday" {
 		of, one = (*Window).monthDays, func(from, to int) Query { return monthDayRange(column, from, to) }
 	}
-	then, now := of(l.Window, before.Now, c.Zone), of(l.Window, c.Now, c.Zone)
-	changed := map[int]bool{}
-	for d := range then {
-		changed[d] = !now[d]
-	}
-	for d := range now {
-		changed[d] = !then[d]
-	}
-	for d := range changed {
-		if !changed[d] {
-			delete(changed, d)
-		}
-	}
+	changed := inOne(of(l.Window, before.Now, c.Zone), of(l.Window, c.Now, c.Zone))
 	if len(changed) == 0 {
 		return nil
 	}
 	q := ranges(changed, one)
 	return []Query{{"SELECT customer.id FROM customer WHERE " + q.SQL, q.Args}}
+}
+
+// inOne gives the numbers that are in one of two ascending lists and not in the other.
+func inOne(a, b []int) (out []int) {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			out, a = append(out, a[0]), a[1:]
+		case a[0] > b[0]:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			a, b = a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
 }
