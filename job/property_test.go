@@ -150,7 +150,7 @@ func TestPlantingDoesNotHang(t *testing.T) {
 	fake.Advance(time.Minute)
 	began := time.Now()
 	s.plantAll(t.Context())
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("planting hung for %v", took)
 	}
 	unlock()

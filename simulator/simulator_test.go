@@ -278,7 +278,7 @@ func (l *listener) heard() []heard {
 // await returns the callbacks once n have arrived.
 func (l *listener) await(n int) []heard {
 	l.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		if got := l.heard(); len(got) >= n {
 			return got
 		}

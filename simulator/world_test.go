@@ -123,7 +123,7 @@ func TestLifeOnATimer(t *testing.T) {
 	b := newBench(t, Options{Seed: 2, Company: Company{Staff: 3, Customers: 20, Tags: 5, Groups: 2}})
 	before := b.sim.world.Next
 	b.ctl("POST", "/_sim/life", m{"on": true, "per_minute": 60_000})
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		b.sim.mu.Lock()
 		grown := b.sim.world.Next > before+20
 		b.sim.mu.Unlock()

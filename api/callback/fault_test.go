@@ -104,7 +104,7 @@ func sqliteDown(t *testing.T) {
 	for range 20 {
 		w.want(w.push(message("wm2", "add_external_contact", noon)), http.StatusServiceUnavailable)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 10*time.Second { // a deadline each would be a minute
 		t.Errorf("20 refusals took %s", took)
 	}
 	again := newReplica(t, dsn)
@@ -141,7 +141,7 @@ func TestF14_DatabaseHangs(t *testing.T) {
 		wg.Go(func() {
 			began := time.Now()
 			rec := w.do(r)
-			if took := time.Since(began); rec.Code != http.StatusServiceUnavailable || took > 1500*time.Millisecond {
+			if took := time.Since(began); rec.Code != http.StatusServiceUnavailable || took > 4*time.Second {
 				t.Errorf("got %d after %s", rec.Code, took)
 			}
 		})

@@ -151,12 +151,19 @@ func TestPumpIsWokenByArrivals(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { h.Pump(ctx) })
 	defer func() { stop(); wg.Wait() }()
-	time.Sleep(20 * time.Millisecond)
-	began := time.Now()
-	h.receive(contactPush("add_external_contact", "wm1", noon, "WelcomeCode", "c1"), false)
-	waitFor(t, func() bool { return h.calls.count("welcome") == 1 })
-	if took := time.Since(began); took > 800*time.Millisecond {
-		t.Errorf("took %s, as if only the poll had found it", took)
+	// Each arrives right after the one before was handled: if only the poll found them, all of them would wait for most of its second. On a
+	// busy machine one may take as long for no reason, but hardly all.
+	quickest := time.Hour
+	for n := 1; n <= 5; n++ {
+		began := time.Now()
+		h.receive(contactPush("add_external_contact", fmt.Sprint("wm", n), noon, "WelcomeCode", fmt.Sprint("c", n)), false)
+		waitFor(t, func() bool { return h.calls.count("welcome") == n })
+		if n > 1 {
+			quickest = min(quickest, time.Since(began))
+		}
+	}
+	if quickest > 800*time.Millisecond {
+		t.Errorf("the quickest took %s, as if only the poll had found it", quickest)
 	}
 	h.calls.mu.Lock()
 	defer h.calls.mu.Unlock()

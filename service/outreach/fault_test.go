@@ -71,8 +71,10 @@ func TestF01_F02_Killed(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 			}
 			r.eventually("nothing is left to do", 30*time.Second, func() bool {
-				r.move(time.Second)
 				s := r.states()
+				if s[Claimed] == 0 { // a clock that runs while calls are made takes them from who makes them
+					r.move(time.Second)
+				}
 				return s[Planned]+s[Claimed]+s[InDoubt] == 0
 			})
 			last.stop()

@@ -16,7 +16,7 @@ func TestEverybodyOnce(t *testing.T) {
 		stopA, stopB := r.runs(a), r.runs(b)
 		r.plan(a, Intent{}, 1, 2501)
 		r.plan(b, Intent{DueAt: r.clock().Add(time.Hour), Occurrence: "later"}, 1, 101)
-		r.eventually("all due are accepted", 20*time.Second, func() bool { return r.states()[Accepted] == 2500 })
+		r.eventually("all due are accepted", 30*time.Second, func() bool { return r.states()[Accepted] == 2500 })
 		stopA()
 		stopB()
 		r.once()

@@ -371,7 +371,7 @@ func (town *town) wait(want map[string]int) {
 
 func (town *town) eventually(what string, is func() bool) {
 	town.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			town.t.Fatalf("it never comes about that %s; deliveries %v", what, town.states())
 		}
