@@ -98,13 +98,14 @@ func init() {
 		"POST /coupon-runs": {body: func(c *company) map[string]any {
 			return map[string]any{"batch_id": c.ids.Of(model.KindCouponBatch, couponBatchID), "codes": 100}
 		}},
-		"GET /coupon-runs/{id}":         {kind: model.KindCouponRun, row: codesRunID},
-		"POST /coupon-runs/{id}/cancel": {kind: model.KindCouponRun, row: codesRunID, want: 204},
-		"GET /coupon-runs/{id}/codes":   {kind: model.KindCouponRun, row: codesRunID},
-		"GET /coupons":                  {},
-		"GET /coupons/{id}":             one(couponID),
-		"POST /coupons/{id}/void":       body(one(couponID), with(because)),
-		"POST /coupons/{id}/extend":     body(one(couponID), with(map[string]any{"reason": "补偿", "valid_until": "2027-03-01T00:00:00Z"})),
+		"GET /coupon-runs/{id}":          {kind: model.KindCouponRun, row: codesRunID},
+		"GET /coupon-runs/{id}/progress": {kind: model.KindCouponRun, row: codesRunID},
+		"POST /coupon-runs/{id}/cancel":  {kind: model.KindCouponRun, row: codesRunID, want: 204},
+		"GET /coupon-runs/{id}/codes":    {kind: model.KindCouponRun, row: codesRunID},
+		"GET /coupons":                   {},
+		"GET /coupons/{id}":              one(couponID),
+		"POST /coupons/{id}/void":        body(one(couponID), with(because)),
+		"POST /coupons/{id}/extend":      body(one(couponID), with(map[string]any{"reason": "补偿", "valid_until": "2027-03-01T00:00:00Z"})),
 		"POST /coupons/{id}/transfer": body(one(couponID), func(c *company) map[string]any {
 			return map[string]any{"reason": "送朋友", "customer_id": c.ids.Of(model.KindCustomer, careCustomer)}
 		}),

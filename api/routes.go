@@ -442,6 +442,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	get(f, "/coupon-runs", may("coupon.read"), "批量发券与制码 · Bulk work", h.ListCouponRuns)
 	post(f, "/coupon-runs", may("coupon.issue"), "新建批量任务 · Make codes, or give many customers a coupon", h.StartCouponRun)
 	get(f, "/coupon-runs/{id}", may("coupon.read"), "批量任务进度 · Progress of bulk work", h.GetCouponRun)
+	stream(f, "/coupon-runs/{id}/progress", may("coupon.read"), "批量任务进度（服务器推送） · Live progress of bulk work, as server-sent events", console.CouponRun{}, h.FollowCouponRun)
 	post(f, "/coupon-runs/{id}/cancel", may("coupon.issue"), "停止批量任务 · Stop bulk work", h.CancelCouponRun)
 	get(f, "/coupon-runs/{id}/codes", may("coupon.issue"), "下载兑换码 · The codes that were made", h.DownloadCouponCodes)
 	get(f, "/coupons", may("coupon.read"), "券 · Coupons", h.ListCoupons)

@@ -103,6 +103,34 @@ func (h *Handlers) GetCouponRun(ctx context.Context, in *IDPath) (*One[CouponRun
 	return one(h.couponRun(row)), nil
 }
 
+// FollowCouponRun tells, as server-sent events named progress, how far bulk work has come: at once, then whenever something has changed,
+// until it has ended or the request does.
+func (h *Handlers) FollowCouponRun(ctx context.Context, in *IDPath) (func(ctx context.Context, send Send) error, error) {
+	id, err := h.IDs.Row(model.KindCouponRun, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	look := func(ctx context.Context) (*CouponRun, error) {
+		row, err := h.Coupons.Run(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		run := h.couponRun(row)
+		return &run, nil
+	}
+	now, err := look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return follow(now, look), nil
+}
+
+func (r *CouponRun) same(o *CouponRun) bool {
+	return r.State == o.State && r.Total == o.Total && r.Done == o.Done && r.Changed == o.Changed && r.Refused == o.Refused && r.CancelAsked == o.CancelAsked
+}
+
+func (r *CouponRun) over() bool { return r.EndedAt != nil }
+
 // CancelCouponRun stops bulk work before its next page.
 func (h *Handlers) CancelCouponRun(ctx context.Context, in *IDPath) (*None, error) {
 	id, err := h.IDs.Row(model.KindCouponRun, in.ID)

@@ -39,19 +39,27 @@ func (h *Handlers) FollowDeliveries(ctx context.Context, in *ProgressInput) (fun
 	if err != nil {
 		return nil, err
 	}
+	return follow(now, func(ctx context.Context) (*Progress, error) { return h.progress(ctx, source, id) }), nil
+}
+
+// follow tells of something now, and whenever it has changed, until it is over.
+func follow[T interface {
+	same(T) bool
+	over() bool
+}](now T, look func(ctx context.Context) (T, error)) func(ctx context.Context, send Send) error {
 	return func(ctx context.Context, send Send) error {
 		if err := send("progress", now); err != nil {
 			return err
 		}
 		tick := time.NewTicker(progressEvery)
 		defer tick.Stop()
-		for last := now; !last.Done; {
+		for last := now; !last.over(); {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-tick.C:
 			}
-			next, err := h.progress(ctx, source, id)
+			next, err := look(ctx)
 			if err != nil {
 				return err
 			}
@@ -63,7 +71,7 @@ func (h *Handlers) FollowDeliveries(ctx context.Context, in *ProgressInput) (fun
 			}
 		}
 		return nil
-	}, nil
+	}
 }
 
 func (h *Handlers) progress(ctx context.Context, source string, id int64) (*Progress, error) {
@@ -91,3 +99,5 @@ func (p *Progress) same(o *Progress) bool {
 	}
 	return true
 }
+
+func (p *Progress) over() bool { return p.Done }
