@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"zhiyin/api/console"
 	"zhiyin/api/sidebar"
 	"zhiyin/simulator"
 )
@@ -98,5 +99,70 @@ func TestSidebar(t *testing.T) {
 	eventually(t, 20*time.Second, "S-38: who has left is out", func() bool {
 		status, _ := p.call("GET", "/customers/"+customer.ID, nil, nil)
 		return status == http.StatusUnauthorized
+	})
+}
+
+// TestSendFromTheSidebar: what a member wants to send asks the governor as everything does; what may be sent waits under a task, and what
+// must not says why.
+func TestSendFromTheSidebar(t *testing.T) {
+	h := newHome(t, setting{company: simulator.Company{Staff: 2, Customers: 8, Tags: 2}})
+	h.synchronise(time.Minute)
+	var rules console.GovernorSetting
+	h.console.get("/governor", &rules)
+	rules.Caps, rules.Quiet = []console.Cap{}, []console.QuietHours{} // whatever the hour
+	h.console.put("/governor", rules, nil)
+	userid := h.simCustomers()[0].Customer.Relations[0].UserID
+	h.console.put("/staff/"+h.members()[userid].ID+"/roles", object{"roles": []string{"sales"}}, nil)
+	h.written("只给群发", "群发用", "mass")
+	h.written("到店邀请", "您好，{{客户昵称|朋友}}，新品到店", "task")
+	p := h.enter(userid)
+	var mine []string
+	for _, c := range h.simCustomers() {
+		if c.Customer.Relations[0].UserID == userid {
+			var card sidebar.Card
+			p.get("/customers/"+c.Customer.ID+"?section=who", &card)
+			mine = append(mine, card.ID)
+		}
+	}
+	if len(mine) < 2 {
+		t.Fatalf("%d customers", len(mine))
+	}
+	willing, unwilling := mine[0], mine[1]
+	h.console.put("/customers/"+unwilling+"/contact", object{"choice": "none", "reason": "电话里说的"}, nil)
+
+	var offered page[sidebar.Sendable]
+	p.get("/sendable-messages", &offered)
+	if len(offered.Items) != 1 || offered.Items[0].Name != "到店邀请" {
+		t.Fatalf("may be sent: %+v", offered.Items)
+	}
+	ask := func(customer, request string) (s sidebar.Sending) {
+		t.Helper()
+		p.post("/customers/"+customer+"/sends", object{"message_id": offered.Items[0].ID, "request_id": request}, &s)
+		eventually(t, 20*time.Second, "the governor has answered", func() bool {
+			p.get("/sends/"+s.ID, &s)
+			return s.State != "planned" && s.State != "claimed"
+		})
+		return s
+	}
+	if s := ask(unwilling, "request-1"); s.State != "suppressed" || s.Reason != "do_not_contact" || s.TaskID != "" {
+		t.Errorf("to somebody who wants nothing: %+v", s)
+	}
+	sent := ask(willing, "request-2")
+	if again := ask(willing, "request-2"); sent.State != "accepted" || sent.TaskID == "" || again.ID != sent.ID {
+		t.Fatalf("to the other: %+v, again %+v", sent, again)
+	}
+	if s := ask(willing, "request-3"); s.State != "suppressed" || s.Reason != "duplicate" {
+		t.Errorf("the same once more: %+v", s)
+	}
+	var content sidebar.ToSend
+	p.get("/tasks/"+sent.TaskID+"/content", &content)
+	if !strings.HasSuffix(content.Text, "新品到店") {
+		t.Errorf("the content: %+v", content)
+	}
+	p.put("/tasks/"+sent.TaskID+"/status", object{"status": "done"}, nil)
+	h.job("channel.tasks")
+	eventually(t, 20*time.Second, "the ledger knows that it was sent", func() bool {
+		p.get("/sends/"+sent.ID, &sent)
+		return sent.State == "sent"
 	})
 }

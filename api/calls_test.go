@@ -87,7 +87,14 @@ var calls = map[string]call{
 	"PUT /api/sidebar/tasks/{id}/status":       {kind: model.KindTask, row: second, hidden: careTask, want: 204, body: with(map[string]any{"status": "done"})},
 	"GET /api/sidebar/tasks/{id}/content":      {kind: model.KindTask, row: ownTask, hidden: careTask},
 	"GET /api/sidebar/customers/{id}/messages": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer},
-	"PUT /api/sidebar/tasks/{id}/due":          {kind: model.KindTask, row: second + 1, hidden: careTask, want: 204, body: with(map[string]any{"due_at": noon.Add(time.Hour)})},
+	"GET /api/sidebar/customers/{id}/reach":    {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, query: "channel=task&source=sidebar"},
+	"GET /api/sidebar/sendable-messages":       {},
+	// They are no member of a corp, in whose name a message could go out.
+	"POST /api/sidebar/customers/{id}/sends": {kind: model.KindCustomer, row: ownCustomer, hidden: careCustomer, want: 409, body: func(c *company) map[string]any {
+		return map[string]any{"message_id": c.ids.Of(model.KindMessage, messageID), "request_id": "request-9"}
+	}},
+	"GET /api/sidebar/sends/{id}":     {kind: model.KindDelivery, row: byHandID, hidden: doubtID},
+	"PUT /api/sidebar/tasks/{id}/due": {kind: model.KindTask, row: second + 1, hidden: careTask, want: 204, body: with(map[string]any{"due_at": noon.Add(time.Hour)})},
 
 	"POST /sign-in":            {body: with(map[string]any{"login": "nobody", "password": "wrong"}), want: 401},
 	"POST /sign-out":           {want: 204},

@@ -46,7 +46,7 @@ func reachRows() []any {
 	}
 	return []any{
 		task(senderTaskID), task(second),
-		&model.TaskMessage{DeliveryID: doubtID, TaskID: ownTask, AccountID: acme, StaffID: adminID, CustomerID: ownCustomer, Content: `{"text":"生日快乐"}`, CreatedAt: noon, UpdatedAt: noon},
+		&model.TaskMessage{DeliveryID: byHandID, TaskID: ownTask, AccountID: acme, StaffID: adminID, CustomerID: careCustomer, Content: `{"text":"生日快乐"}`, CreatedAt: noon, UpdatedAt: noon},
 		&model.TaskMessage{DeliveryID: doubtID + 10, TaskID: careTask, AccountID: acme, StaffID: serviceID, CustomerID: careCustomer, Content: `{"text":"您好"}`, CreatedAt: noon, UpdatedAt: noon},
 	}
 }

@@ -124,7 +124,8 @@ const (
 	pointsRuleID
 	giftID
 	redemptionID
-	doubtID // a delivery in doubt, to the customer of sales
+	byHandID // what the administrator wants to send by hand
+	doubtID  // a delivery in doubt, to the customer of sales
 	laneID
 	pauseID
 	couponBatchID // active
@@ -226,6 +227,11 @@ func deliveries() (rows []any) {
 			Reason: "no_answer", CreatedAt: noon, UpdatedAt: noon,
 		})
 	}
+	rows = append(rows,
+		&model.DeliveryLane{ID: byHandID, Alike: "b", Source: "sidebar", SourceID: adminID, Channel: "task", AccountID: acme, StaffID: adminID, CreatedAt: noon},
+		&model.Delivery{ID: byHandID, Source: "sidebar", SourceID: adminID, CustomerID: careCustomer, Occurrence: "request-0", LaneID: byHandID, Shelf: 21, State: 21, Reason: "cap", DueAt: noon, CreatedAt: noon, UpdatedAt: noon},
+		&model.DeliveryTally{ID: byHandID, LaneID: byHandID, State: 21, Changed: 1},
+	)
 	return append(rows, &model.DeliveryTally{ID: laneID, LaneID: laneID, State: 24, Changed: 3})
 }
 
@@ -572,7 +578,7 @@ func things() []any {
 		&model.PrivacyRequest{ID: wishID, CustomerID: ownCustomer, Kind: "erase", State: "recorded", OpenKey: text("erase"), Source: "miniapp", CreatedAt: noon, UpdatedAt: noon},
 		&model.PrivacyRequest{ID: second, CustomerID: careCustomer, Kind: "export", State: "done", Source: "miniapp", CreatedAt: noon, UpdatedAt: noon},
 		&model.Message{ID: messageID, Name: "问候", Version: 1, CreatedBy: salesID, CreatedAt: noon, UpdatedAt: noon},
-		&model.MessageVersion{ID: messageID, MessageID: messageID, Version: 1, Channels: `["mass"]`, Body: `{"text":"您好，{{客户昵称|朋友}}"}`, Hash: make([]byte, 32), Findings: "[]", StaffID: salesID, CreatedAt: noon},
+		&model.MessageVersion{ID: messageID, MessageID: messageID, Version: 1, Channels: `["mass","task"]`, Body: `{"text":"您好，{{客户昵称|朋友}}"}`, Hash: make([]byte, 32), Findings: "[]", StaffID: salesID, CreatedAt: noon},
 		&model.QualityFinding{ID: findingID, Kind: "duplicate", CustomerID: careCustomer, OtherID: ownCustomer, Field: "name", Reason: "same_name_and_avatar", FoundAt: noon},
 		&model.QualityFinding{ID: second, Kind: "impossible", CustomerID: careCustomer, Field: "gender", Reason: "unknown_code", FoundAt: noon},
 		&model.CustomerTouch{CustomerID: ownCustomer, Place: "first", Source: "wecom", AccountID: acme, ChannelCodeID: codeID, StaffID: salesID, TouchedAt: noon},

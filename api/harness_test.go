@@ -173,10 +173,15 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		t.Fatal(err)
 	}
 	channels := channel.New(channel.Deps{
-		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
+		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Governor: gov, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
 		Vault: vaulttest.New(t), Logger: log, Corp: func(string) channel.Corp { return massCorp{} }, MiniApp: func(string) channel.MiniApp { return r.platform },
 	})
 	ledger.Register(postbox{})
+	for _, way := range channels.Channels() {
+		if way.Describe().Name == channel.NameTask { // what the sidebar sends
+			ledger.Register(way)
+		}
+	}
 	pushes := campaign.New(campaign.Deps{
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Ledger: ledger, Messages: messages, TakeBack: channels.CancelTasks, Kinds: r.events.Kinds,
 		ApprovalAbove: 1000, Logger: log,

@@ -102,7 +102,7 @@ func TestS47_WhatRolesMustNotDo(t *testing.T) {
 			"operator": slices.Contains(administrative, r.name()),
 		}
 		for _, role := range []string{"sales", "service"} {
-			forbidden[role] = !regexp.MustCompile(`/(customers|relations|tasks|orders|refunds|notes|reminders|me|passes)(/|$)|^GET /(coupon-offers|tag-groups|products|product-categories|custom-fields)$`).MatchString(name)
+			forbidden[role] = !regexp.MustCompile(`/(customers|relations|tasks|orders|refunds|notes|reminders|sends|me|passes)(/|$)|^GET /(coupon-offers|sendable-messages|tag-groups|products|product-categories|custom-fields)$`).MatchString(name)
 		}
 		for role, no := range forbidden {
 			if no && !r.Anyone && r.Permission != "" && holds(role, r.Permission) {

@@ -128,6 +128,10 @@ func (s *Server) sidebarRoutes(f face, h *sidebar.Handlers) {
 	put(f, "/tasks/{id}/due", may("task.write"), "推迟待办 · Postpone a task", h.Postpone)
 	get(f, "/tasks/{id}/content", may("task.read"), "待发送的内容 · What a task asks to be sent", h.TaskContent)
 	get(f, "/customers/{id}/messages", may("customer.read"), "这位客户收到过什么 · What a customer has been sent", h.ListSent)
+	get(f, "/customers/{id}/reach", may("customer.read"), "此刻能否触达该客户 · May this customer be reached now, and why not", h.ExplainReach)
+	get(f, "/sendable-messages", may("task.write"), "可亲手发送的消息 · Messages that one may send by hand", h.ListSendable)
+	post(f, "/customers/{id}/sends", may("task.write"), "想给客户发一条消息 · Ask to send a customer a message", h.Send)
+	get(f, "/sends/{id}", may("task.write"), "这条消息能否发送 · Whether it may be sent", h.GetSend)
 }
 
 // consoleRoutes lists what the console calls: method, path, permission, what it is for, handler.

@@ -159,7 +159,8 @@ func (h *Handlers) message(w *message.Written) Message {
 // ListMessagesInput selects messages.
 type ListMessagesInput struct {
 	PageQuery
-	Name string `query:"name" maxLength:"64" doc:"part of the name"`
+	Name    string `query:"name" maxLength:"64" doc:"part of the name"`
+	Channel string `query:"channel" maxLength:"31" doc:"that they are written for"`
 }
 
 // ListMessages lists messages with their newest versions, the newest message first.
@@ -169,7 +170,7 @@ func (h *Handlers) ListMessages(ctx context.Context, in *ListMessagesInput) (*Pa
 	if r.err != nil {
 		return nil, r.err
 	}
-	rows, err := h.Messages.List(ctx, message.Filter{Name: in.Name, After: after, Limit: in.Limit})
+	rows, err := h.Messages.List(ctx, message.Filter{Name: in.Name, Channel: in.Channel, After: after, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

@@ -51,3 +51,10 @@ func readLaneIDs(tx *gorm.DB, alike []string, into map[string]int64) error {
 	}
 	return nil
 }
+
+// idOfIntent finds the one delivery of an intent that has no step.
+func idOfIntent(tx *gorm.DB, source string, sourceID, customerID int64, occurrence string) (id int64, err error) {
+	var row model.Delivery
+	err = tx.Select("id").Where("source = ? AND source_id = ? AND step = '' AND customer_id = ? AND occurrence = ?", source, sourceID, customerID, occurrence).Take(&row).Error
+	return row.ID, err
+}

@@ -12,6 +12,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/service/clock"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
 	"zhiyin/service/staff"
 	"zhiyin/service/vault"
@@ -89,6 +90,11 @@ type Tasks interface {
 	CloseTask(ctx context.Context, v *staff.Viewer, id int64, status string) error
 }
 
+// Governor says whether customers may be reached; *governor.Governor is one.
+type Governor interface {
+	Explain(ctx context.Context, a governor.Ask) (*governor.Explanation, error)
+}
+
 // Persons reads what identities hide; *customer.Service is one.
 type Persons interface {
 	// Phone opens the number of an identity.
@@ -112,6 +118,7 @@ type Deps struct {
 	Messages  Messages
 	Media     Media
 	Ledger    Ledger
+	Governor  Governor
 	Tasks     Tasks
 	Persons   Persons
 	Vault     *vault.Vault

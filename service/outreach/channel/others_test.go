@@ -3,6 +3,7 @@ package channel
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
 	"zhiyin/service/staff"
 )
@@ -310,6 +312,38 @@ func TestTask(t *testing.T) {
 	town.job(town.ReportTasks)
 	town.job(town.ReportTasks)
 	town.wait(map[string]int{"sent": 1, "failed task_dropped": 1, "suppressed no_relation": 1})
+}
+
+// TestTaskOfWhoWantsItNoMore: between the asking and the sending a customer may have changed their mind.
+func TestTaskOfWhoWantsItNoMore(t *testing.T) {
+	town := newTown(t)
+	town.says(1, message.Content{Text: "新品到店"})
+	customers := town.followedBy("staff0001")[:2]
+	member := town.staff["staff0001"].ID
+	town.plan(each(outreach.Intent{Channel: NameTask, AccountID: town.corp.ID, StaffID: member, MessageID: 1}, customers)...)
+	town.wait(map[string]int{"accepted": 2})
+	var rows []model.TaskMessage
+	if err := town.db.Order("id").Find(&rows).Error; err != nil || len(rows) != 2 {
+		t.Fatalf("tasks %+v, %v", rows, err)
+	}
+	town.wishes.unwanted.Store(rows[0].CustomerID, governor.ReasonDoNotContact)
+	who := &staff.Viewer{StaffID: member, Roles: []string{staff.RoleSales}}
+	for range 2 {
+		if _, err := town.TaskContentOf(t.Context(), who, rows[0].TaskID); !errors.Is(err, ErrUnwanted) {
+			t.Errorf("what to send to who wants nothing: %v", err)
+		}
+	}
+	if c, err := town.TaskContentOf(t.Context(), who, rows[1].TaskID); err != nil || c.Text != "新品到店" {
+		t.Errorf("what to send to the other: %+v, %v", c, err)
+	}
+	town.job(town.ReportTasks)
+	town.wait(map[string]int{"accepted": 1, "failed do_not_contact": 1})
+	if n := modeltest.Count[model.Task](t, town.db, "id = ? AND status = ?", rows[0].TaskID, staff.TaskDropped); n != 1 {
+		t.Error("the task is still open")
+	}
+	if id, err := town.TaskOf(t.Context(), rows[0].DeliveryID); err != nil || id != rows[0].TaskID {
+		t.Errorf("the delivery's task is %d, %v", id, err)
+	}
 }
 
 // TestSMS: the gateway is asked as it is set; each of its answers is what it says, and a lost one is not repeated.

@@ -54,3 +54,14 @@ func taskMessageOf(tx *gorm.DB, taskID int64) (*model.TaskMessage, error) {
 	}
 	return &row, nil
 }
+
+func taskOfDelivery(tx *gorm.DB, deliveryID int64) (id int64, err error) {
+	var rows []model.TaskMessage
+	if err := tx.Select("task_id").Where("delivery_id = ?", deliveryID).Find(&rows).Error; err != nil {
+		return 0, fmt.Errorf("find the task of delivery %d: %w", deliveryID, err)
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return rows[0].TaskID, nil
+}

@@ -1,8 +1,10 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
 	"zhiyin/service/privacy"
 	"zhiyin/service/staff"
@@ -156,7 +159,8 @@ func (s *Service) ReportTasks(ctx context.Context) error {
 	}
 }
 
-// TaskContentOf is what one of the viewer's own tasks asks to be sent. It fails with ErrNothingToSend, also of another's task.
+// TaskContentOf is what one of the viewer's own tasks asks to be sent. It fails with ErrNothingToSend, also of another's task. A task may
+// lie for days: when the customer wants the message no more, it fails with ErrUnwanted, and the task is over.
 func (s *Service) TaskContentOf(ctx context.Context, v *staff.Viewer, taskID int64) (*message.Content, error) {
 	row, err := taskMessageOf(s.DB.WithContext(ctx), taskID)
 	if err != nil {
@@ -165,8 +169,58 @@ func (s *Service) TaskContentOf(ctx context.Context, v *staff.Viewer, taskID int
 	if row == nil || row.StaffID != v.StaffID {
 		return nil, ErrNothingToSend
 	}
+	why, err := s.unwanted(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
+		if !row.Reported {
+			err = s.callOff(ctx, v, row, why)
+		}
+		return nil, cmp.Or(err, error(ErrUnwanted.With("reason", why)))
+	}
 	c, err := message.Decode(row.Content)
 	return &c, err
+}
+
+// unwanted says why the customer is not to get what a task asks to be sent, whatever the hour; empty: they may.
+func (s *Service) unwanted(ctx context.Context, row *model.TaskMessage) (string, error) {
+	of, err := deliveriesOf(s.DB.WithContext(ctx), []int64{row.DeliveryID})
+	if err != nil || len(of) == 0 {
+		return "", err
+	}
+	d := &of[0]
+	x, err := s.Governor.Explain(ctx, governor.Ask{
+		Ref: d.ID, CustomerID: row.CustomerID, Channel: NameTask, Topic: d.Topic, Source: d.Source, SourceID: d.SourceID, Purpose: privacy.Marketing,
+		Targeted: d.Targeted, Transactional: d.Transactional, Priority: d.Priority,
+	})
+	if err != nil {
+		return "", err
+	}
+	return x.Unwanted, nil
+}
+
+// callOff ends a task whose message nobody is to send any more, and has the ledger know why.
+func (s *Service) callOff(ctx context.Context, v *staff.Viewer, row *model.TaskMessage, why string) error {
+	now := s.now()
+	err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+		if err := s.reportTx(tx, []News{{ID: row.DeliveryID, State: outreach.Failed, At: now, Class: outreach.ClassRefused, Reason: why}}); err != nil {
+			return err
+		}
+		return markReported(tx, []int64{row.ID}, now)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Tasks.CloseTask(ctx, v, row.TaskID, staff.TaskDropped); err != nil && !errors.Is(err, staff.ErrTaskClosed) {
+		return err
+	}
+	return nil
+}
+
+// TaskOf finds the task by which a delivery is sent; 0: there is none yet.
+func (s *Service) TaskOf(ctx context.Context, deliveryID int64) (int64, error) {
+	return taskOfDelivery(s.DB.WithContext(ctx), deliveryID)
 }
 
 // HandlesOf gives the platform's handles of the files that a content carries; one that it does not have yet is absent.

@@ -20,6 +20,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
 	"zhiyin/service/staff"
 	"zhiyin/service/vault"
@@ -39,6 +40,7 @@ type town struct {
 	mini    *model.Account
 	staff   map[string]*model.Staff // by userid
 	texts   *texts
+	wishes  wishes
 	offset  atomic.Int64 // of both clocks, in ns
 	started bool
 }
@@ -88,6 +90,14 @@ func (people) TextsOf(_ context.Context, field string, ids []int64) (map[int64]s
 		out[id] = fmt.Sprintf("%s%d@example.com", field, id)
 	}
 	return out, nil
+}
+
+// wishes is a governor who lets everything through but what customers do not want.
+type wishes struct{ unwanted sync.Map }
+
+func (w *wishes) Explain(_ context.Context, a governor.Ask) (*governor.Explanation, error) {
+	why, _ := w.unwanted.LoadOrStore(a.CustomerID, "")
+	return &governor.Explanation{Unwanted: why.(string)}, nil
 }
 
 // book is the accounts.
@@ -161,7 +171,7 @@ func newTown(t *testing.T) *town {
 	town.Service = New(Deps{
 		DB: town.db, Now: town.clock, Zone: shanghai, Accounts: &book{[]model.Account{*town.corp, *town.mini}},
 		Corp: func(a string) Corp { return gateway.Corp(a) }, MiniApp: func(a string) MiniApp { return gateway.MiniApp(a) },
-		Messages: town.texts, Media: &shelf{corp: gateway.Corp("shop")}, Ledger: town.ledger, Tasks: who, Persons: who, Addresses: who, Vault: seals,
+		Messages: town.texts, Media: &shelf{corp: gateway.Corp("shop")}, Ledger: town.ledger, Governor: &town.wishes, Tasks: who, Persons: who, Addresses: who, Vault: seals,
 		Guard: webhook.Guard{AllowPrivate: true}, OpenURL: "https://example.com/sidebar", Logger: slog.New(slog.DiscardHandler),
 	})
 	for _, c := range town.Channels() {

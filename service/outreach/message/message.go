@@ -235,9 +235,10 @@ func (s *Service) Get(ctx context.Context, id int64, version int) (*Written, err
 
 // Filter selects messages.
 type Filter struct {
-	Name  string // part of it
-	After int64  // row of the last one of the page before; 0: the newest
-	Limit int
+	Name    string // part of it
+	Channel string // that the newest version is written for; empty: any
+	After   int64  // row of the last one of the page before; 0: the newest
+	Limit   int
 }
 
 // List gives messages with their newest versions, the newest message first.

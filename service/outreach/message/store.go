@@ -52,12 +52,20 @@ func listMessages(tx *gorm.DB, f Filter) (rows []model.Message, err error) {
 		q = q.Where("id < ?", f.After)
 	}
 	if f.Name != "" {
-		q = q.Where("name LIKE ? ESCAPE '!'", "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(f.Name)+"%")
+		q = q.Where("name LIKE ? ESCAPE '!'", holding(f.Name))
+	}
+	if f.Channel != "" {
+		q = q.Where("EXISTS (SELECT 1 FROM message_version v WHERE v.message_id = message.id AND v.version = message.version AND v.channels LIKE ? ESCAPE '!')", holding(`"`+f.Channel+`"`))
 	}
 	if err := q.Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)
 	}
 	return rows, nil
+}
+
+// holding is the pattern of what holds a text, with ! as the escape.
+func holding(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
 }
 
 func insertVersion(tx *gorm.DB, row *model.MessageVersion) error {
