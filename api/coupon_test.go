@@ -47,10 +47,12 @@ func offers(t testing.TB) []any {
 			Position: 5, CreatedAt: noon, UpdatedAt: noon,
 		}
 	}
+	over := run(second) // whoever follows it is let go at once
+	over.State, over.Done, over.Changed, over.Position, over.EndedAt = coupon.RunDone, 10, 10, 10, &noonRow
 	findings := fmt.Sprintf(`[{"batch_id":%d,"coupon_id":%d,"what":"state","want":0,"got":1}]`, couponBatchID, couponID)
 	rows := []any{
 		held(couponID, 1, coupon.Usable), held(heldCouponID, 2, coupon.InReview), held(spareCouponID, 3, coupon.Usable), entry(couponID, coupon.Usable), entry(heldCouponID, coupon.InReview),
-		run(codesRunID), run(second), &model.CouponGiver{BatchID: couponBatchID, StaffID: salesID, Day: "2026-11-22", Given: 2},
+		run(codesRunID), over, &model.CouponGiver{BatchID: couponBatchID, StaffID: salesID, Day: "2026-11-22", Given: 2},
 		&model.CouponGift{CouponID: couponID, BatchID: couponBatchID, CustomerID: ownCustomer, TakerID: careCustomer, State: "taken", CodeHash: []byte("a"), ExpiresAt: noon, EndedAt: &noonRow, CreatedAt: noon},
 		&model.CouponGift{CouponID: couponID, BatchID: couponBatchID, CustomerID: careCustomer, TakerID: ownCustomer, State: "taken", CodeHash: []byte("b"), ExpiresAt: noon, EndedAt: &noonRow, CreatedAt: noon},
 		&model.CouponBalance{ID: balanceID, StartedAt: noon, EndedAt: &noonRow, Batches: 3, Wrong: 1, Findings: findings},
@@ -99,7 +101,7 @@ func init() {
 			return map[string]any{"batch_id": c.ids.Of(model.KindCouponBatch, couponBatchID), "codes": 100}
 		}},
 		"GET /coupon-runs/{id}":          {kind: model.KindCouponRun, row: codesRunID},
-		"GET /coupon-runs/{id}/progress": {kind: model.KindCouponRun, row: codesRunID},
+		"GET /coupon-runs/{id}/progress": {kind: model.KindCouponRun, row: second},
 		"POST /coupon-runs/{id}/cancel":  {kind: model.KindCouponRun, row: codesRunID, want: 204},
 		"GET /coupon-runs/{id}/codes":    {kind: model.KindCouponRun, row: codesRunID},
 		"GET /coupons":                   {},
