@@ -106,7 +106,7 @@ func TestStalledTransaction(t *testing.T) {
 				o := quick()
 				o.Batch = 8 // so that it takes several claims
 				w := NewWorker(q, o)
-				w.callLimit = 100 * time.Millisecond
+				w.callLimit = 500 * time.Millisecond // what is only slow must not be taken for what hangs
 				r.runWorker(w)
 				<-hangs
 				if modeltest.OnMySQL() {
@@ -114,7 +114,7 @@ func TestStalledTransaction(t *testing.T) {
 					enqueueFew(t, outside, 10)
 					eventually(t, "others are done meanwhile", func() bool { return inState(t, outside, done) >= before+10 })
 				} else {
-					time.Sleep(4 * w.callLimit)
+					time.Sleep(2 * w.callLimit)
 				}
 				release()
 				eventually(t, "all are done", func() bool {
