@@ -122,7 +122,7 @@ func (h *Handlers) FollowCouponRun(ctx context.Context, in *IDPath) (func(ctx co
 	if err != nil {
 		return nil, err
 	}
-	return follow(now, look), nil
+	return follow(now, look, (*CouponRun).same, (*CouponRun).over), nil
 }
 
 func (r *CouponRun) same(o *CouponRun) bool {

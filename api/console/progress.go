@@ -39,21 +39,18 @@ func (h *Handlers) FollowDeliveries(ctx context.Context, in *ProgressInput) (fun
 	if err != nil {
 		return nil, err
 	}
-	return follow(now, func(ctx context.Context) (*Progress, error) { return h.progress(ctx, source, id) }), nil
+	return follow(now, func(ctx context.Context) (*Progress, error) { return h.progress(ctx, source, id) }, (*Progress).same, (*Progress).over), nil
 }
 
 // follow tells of something now, and whenever it has changed, until it is over.
-func follow[T interface {
-	same(T) bool
-	over() bool
-}](now T, look func(ctx context.Context) (T, error)) func(ctx context.Context, send Send) error {
+func follow[T any](now *T, look func(ctx context.Context) (*T, error), same func(a, b *T) bool, over func(*T) bool) func(ctx context.Context, send Send) error {
 	return func(ctx context.Context, send Send) error {
 		if err := send("progress", now); err != nil {
 			return err
 		}
 		tick := time.NewTicker(progressEvery)
 		defer tick.Stop()
-		for last := now; !last.over(); {
+		for last := now; !over(last); {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -63,7 +60,7 @@ func follow[T interface {
 			if err != nil {
 				return err
 			}
-			if !next.same(last) {
+			if !same(next, last) {
 				if err := send("progress", next); err != nil {
 					return err
 				}
