@@ -82,12 +82,13 @@ func benchOutreachCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "messages", Value: 100_000},
 			&cli.StringFlag{Name: "redis", Usage: "`ADDRESS` of a Redis that may be written to", Sources: cli.EnvVars("TEST_REDIS_ADDR")},
+			&cli.StringSliceFlag{Name: "only", Usage: "`PARTS` to measure: raw, ledger, asynq, sender, pick-up, rate, campaign"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			return onScratch(ctx, func(d *bench.Database) error {
 				return bench.Outreach(ctx, bench.OutreachOptions{
 					DSN: d.DSN, ServerPID: d.ServerPID, Messages: c.Int("messages"), RedisAddr: c.String("redis"), RedisPID: bench.PIDIn(os.Getenv("TEST_REDIS_PIDFILE")),
-					Platform: bench.PlatformProcess,
+					Platform: bench.PlatformProcess, Only: c.StringSlice("only"),
 				}, os.Stdout)
 			})
 		},

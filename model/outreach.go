@@ -1,6 +1,10 @@
 package model
 
-import "time"
+import (
+	"time"
+
+	"gorm.io/gorm"
+)
 
 // Delivery 触达 is one message that somebody intends for one customer, and what became of it.
 // (Source, SourceID, Step, CustomerID, GroupID, Occurrence) is unique.
@@ -22,16 +26,29 @@ type Delivery struct {
 	ClaimID    int64 // the claim that took it last
 	Attempts   int   // how often it was claimed
 	PlatformID string
-	Class      string // of failures
-	Code       int    // the platform's
-	Reason     string // why it was not sent, or not yet
-	AcceptedAt *time.Time
+	Class      string     // of failures
+	Code       int        // the platform's
+	Reason     string     // why it was not sent, or not yet
+	AcceptedAt *time.Time // nil, as it is read, until then; written: NotAccepted
 	ReadAt     *time.Time
 	ClickedAt  *time.Time
 	// ConvertedAt is when the customer did what the message was for.
 	ConvertedAt *time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+}
+
+// NotAccepted is what stands in accepted_at of a planned delivery in the place of nothing. A row that grows when it is accepted finds no room
+// in its page, which InnoDB then writes anew for every few rows: three times the log, and half as much of the
+// server's time again.
+var NotAccepted = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// AfterFind has nobody else know NotAccepted. GORM calls it for what it reads into a Delivery.
+func (d *Delivery) AfterFind(*gorm.DB) error {
+	if d.AcceptedAt != nil && !d.AcceptedAt.Before(NotAccepted) {
+		d.AcceptedAt = nil
+	}
+	return nil
 }
 
 // DeliveryLane is what deliveries have in common that compete for their turn as one.

@@ -109,6 +109,7 @@ func (s *Service) ruleTx(tx *gorm.DB, t *tally, c *chunk, ch Description, rows [
 	if err != nil {
 		return err
 	}
+	c.rows = live[:0]
 	for i := range live {
 		r := &live[i]
 		switch ruling := rulings[i]; ruling.Verdict {

@@ -300,3 +300,53 @@ func TestOverAtAClaimGivesBack(t *testing.T) {
 		t.Errorf("%d expired, %d reserved", n, len(g.reserved))
 	}
 }
+
+// TestAcceptedAt: a planned delivery has the room of the time at which it will be accepted, and nobody takes what fills it for a time.
+func TestAcceptedAt(t *testing.T) {
+	r := newRig(t, Description{Batch: 10, Doubt: DoubtOperator})
+	s := r.service()
+	r.plan(s, Intent{}, 1, 3)
+	_, err := s.PlanSet(t.Context(), Set{
+		Intent:   Intent{Source: SourceCampaign, SourceID: 3, Channel: "null", MessageID: 5},
+		Audience: Audience{Table: "delivery", KeyColumn: "source_id", Key: r.deliveries()[0].SourceID}, // any table with the columns will do
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bare int64
+	if err := r.db.Raw("SELECT COUNT(*) FROM delivery WHERE accepted_at IS NULL").Scan(&bare).Error; err != nil || bare != 0 {
+		t.Errorf("%d rows grow when they are accepted, %v", bare, err)
+	}
+	rows := r.deliveries()
+	if len(rows) != 4 {
+		t.Fatalf("%d deliveries, want 4", len(rows))
+	}
+	for _, d := range rows {
+		if d.AcceptedAt != nil {
+			t.Errorf("a planned delivery is accepted at %v", d.AcceptedAt)
+		}
+	}
+	r.p.after = func(int, Call) (error, bool) { return errors.New("no answer"), true }
+	r.drain(s)
+	for _, d := range r.deliveries() {
+		if State(d.State) != InDoubt || d.AcceptedAt != nil {
+			t.Errorf("%v, accepted at %v; want a doubt", State(d.State), d.AcceptedAt)
+		}
+	}
+	first := r.clock().Truncate(time.Millisecond)
+	for _, to := range []State{Delivered, Read} {
+		var reports []Report
+		for _, d := range rows {
+			reports = append(reports, Report{ID: d.ID, State: to, At: r.clock()})
+		}
+		if _, err := s.Report(t.Context(), reports); err != nil {
+			t.Fatal(err)
+		}
+		r.move(time.Minute)
+	}
+	for _, d := range r.deliveries() {
+		if d.AcceptedAt == nil || !d.AcceptedAt.Equal(first) {
+			t.Errorf("accepted at %v, want what was told first, %v", d.AcceptedAt, first)
+		}
+	}
+}

@@ -26,13 +26,13 @@ func (s *Service) PlanTx(tx *gorm.DB, in []Intent) (planned int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	now := s.now()
+	now, notYet := s.now(), model.NotAccepted
 	rows := make([]*model.Delivery, len(in))
 	for i := range in {
 		rows[i] = &model.Delivery{
 			Source: in[i].Source, SourceID: in[i].SourceID, Step: in[i].Step, CustomerID: in[i].CustomerID, GroupID: in[i].GroupID,
 			Occurrence: in[i].Occurrence, LaneID: ids[lanes[i].Alike], Shelf: shelfPlanned, State: int8(Planned), MessageID: in[i].MessageID,
-			DueAt: in[i].DueAt.UTC(), CreatedAt: now, UpdatedAt: now,
+			DueAt: in[i].DueAt.UTC(), AcceptedAt: &notYet, CreatedAt: now, UpdatedAt: now,
 		}
 		if in[i].DueAt.IsZero() {
 			rows[i].DueAt = now

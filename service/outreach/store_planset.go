@@ -97,11 +97,11 @@ func insertSet(tx *gorm.DB, set *Set, laneID, after, upTo int64, now time.Time) 
 		expires = &at
 	}
 	cond, of := audienceRows(set)
-	args = append(args, expires, now, now)
+	args = append(args, expires, model.NotAccepted, now, now)
 	args = slices.Concat(args, join, of, []any{after, upTo})
 	res := tx.Exec(verb+` INTO delivery (source, source_id, step, customer_id, group_id, occurrence, lane_id, shelf, state, message_id, vars, due_at, expires_at,
-		claim_id, attempts, platform_id, class, code, reason, created_at, updated_at)
-		SELECT ?, ?, `+step+`, a.customer_id, 0, ?, `+lane+`, ?, ?, ?, '', `+due+`, ?, 0, 0, '', '', 0, '', ?, ?
+		claim_id, attempts, platform_id, class, code, reason, accepted_at, created_at, updated_at)
+		SELECT ?, ?, `+step+`, a.customer_id, 0, ?, `+lane+`, ?, ?, ?, '', `+due+`, ?, 0, 0, '', '', 0, '', ?, ?, ?
 		FROM `+from+` WHERE `+cond+` AND a.customer_id > ? AND a.customer_id <= ? ORDER BY a.customer_id`, args...)
 	return res.RowsAffected, res.Error
 }

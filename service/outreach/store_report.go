@@ -29,7 +29,7 @@ func writeReport(tx *gorm.DB, k told, ids []int64, now time.Time) error {
 		set, args = append(set, "shelf = ?"), append(args, k.to.shelf())
 	}
 	if k.to.Left() {
-		set, args = append(set, "accepted_at = COALESCE(accepted_at, ?)"), append(args, k.at)
+		set, args = append(set, "accepted_at = CASE WHEN accepted_at < ? THEN accepted_at ELSE ? END"), append(args, model.NotAccepted, k.at)
 	}
 	for _, mark := range []struct {
 		state  State
