@@ -171,11 +171,14 @@ func (f *frame) assess(p *person) standing {
 	row.AliveBP, row.ExpectedFen = p.alive, model.Fen(p.expected)
 	out := standing{row: row, stage: stage, p: p, changed: stage.Name != before.Stage}
 	if out.changed {
-		out.row.Stage, out.row.StageSince = stage.Name, f.now
+		since := f.now
+		if since.Before(before.StageSince) { // who began earlier has waited for the row, and history goes on
+			since = before.StageSince
+		}
+		out.row.Stage, out.row.StageSince = stage.Name, since
 		out.row.StageChanges++
 		if stage.Lapse && !f.lapse(before.Stage) {
-			now := f.now
-			out.row.LapsedAt = &now
+			out.row.LapsedAt = &since
 		}
 	}
 	return out

@@ -80,11 +80,11 @@ func (s *Service) applyTx(tx *gorm.DB, f *frame, ids []int64, profiles []profile
 			continue
 		}
 		changes = append(changes, &model.StageChange{
-			CustomerID: p.id, Number: st.row.StageChanges, FromStage: from, ToStage: st.row.Stage, Day: calendar(f.today), Cause: cause, ChangedAt: f.now,
+			CustomerID: p.id, Number: st.row.StageChanges, FromStage: from, ToStage: st.row.Stage, Day: calendar(f.today), Cause: cause, ChangedAt: st.row.StageSince,
 		})
 		if from != "" { // who is placed for the first time has not changed
 			facts = append(facts, event.StageChanged{
-				CustomerID: p.id, Number: st.row.StageChanges, From: from, To: st.row.Stage, Cause: cause, At: f.now,
+				CustomerID: p.id, Number: st.row.StageChanges, From: from, To: st.row.Stage, Cause: cause, At: st.row.StageSince,
 			})
 		}
 	}

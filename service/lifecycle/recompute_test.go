@@ -261,3 +261,19 @@ func TestNightAndEventsSideBySide(t *testing.T) {
 		}
 	}
 }
+
+// TestAChangeNeverComesBeforeTheLast: a computation that began earlier may get the row later, as a night's does that has gone on for minutes.
+func TestAChangeNeverComesBeforeTheLast(t *testing.T) {
+	h := newHouse(t)
+	h.customer(1, 300)
+	h.order(1, 200, 5000)
+	h.clock.Advance(time.Minute)
+	h.recompute(1)
+	h.clock.Advance(-time.Minute)
+	h.order(1, 0, 100)
+	h.recompute(1)
+	if r := h.standing(1); r.StageChanges != 2 {
+		t.Fatalf("stands at %s after %d changes, want another stage", r.Stage, r.StageChanges)
+	}
+	h.replay()
+}
