@@ -25,6 +25,27 @@ func ForUpdate(tx *gorm.DB) *gorm.DB {
 	return tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
 }
 
+// PrimaryKey is the index that every table has.
+const PrimaryKey = "PRIMARY"
+
+// ByIndex has the next query of this table find its rows by one index alone. Asked for many keys of a small table MySQL
+// reads it whole, and where the rows it meets are to be locked it then waits for whoever holds any of them, or has added
+// one and not committed: so whatever locks a list of rows says by which index.
+func ByIndex(tx *gorm.DB, table, index string) *gorm.DB {
+	if IsSQLite(tx) {
+		return tx.Table(table)
+	}
+	return tx.Table(table + " FORCE INDEX (" + index + ")")
+}
+
+// DeleteByKey is the verb of a DELETE that finds its rows by the primary key alone, for the reason of [ByIndex].
+func DeleteByKey(tx *gorm.DB, table string) string {
+	if IsSQLite(tx) {
+		return "DELETE FROM " + table
+	}
+	return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY)"
+}
+
 // InsertIgnore is "INSERT IGNORE" or its like: rows whose unique key is taken are left out, and
 // RowsAffected counts the others.
 func InsertIgnore(tx *gorm.DB) *gorm.DB {

@@ -142,7 +142,7 @@ func openMySQL(ctx context.Context, dsn string, o Options) (*sql.DB, error) {
 	}
 	c.Params["time_zone"] = "'+00:00'"
 	c.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
-	c.Params["innodb_lock_wait_timeout"] = "5"
+	c.Params["innodb_lock_wait_timeout"] = fmt.Sprint(lockWaitSeconds(o.StatementTimeout))
 	c.Params["auto_increment_increment"] = "1" // GORM counts on the ids of one INSERT being consecutive
 	// Of each connection, so that no transaction has to say it; MariaDB knew it by its old name alone until 11.1.
 	if strings.Contains(version, "MariaDB") {
@@ -161,6 +161,12 @@ func openMySQL(ctx context.Context, dsn string, o Options) (*sql.DB, error) {
 	pool.SetMaxIdleConns(o.MaxConns)
 	pool.SetConnMaxLifetime(30 * time.Minute)
 	return pool, nil
+}
+
+// lockWaitSeconds is how long a statement waits for a lock: less than it may take in all. MariaDB counts waiting as part
+// of that, and who waited too long shall hear that it was a lock, for then the transaction is run again.
+func lockWaitSeconds(statement time.Duration) int {
+	return min(5, max(1, int(statement.Seconds()*3/5)))
 }
 
 func serverVersion(ctx context.Context, c *sqldriver.Config) (string, error) {

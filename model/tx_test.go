@@ -41,6 +41,35 @@ func TestInTxCommitsAndRollsBack(t *testing.T) {
 	}
 }
 
+// TestALockWaitIsNotTakenForASlowStatement: whoever waits for a lock longer than a statement may take hears of the lock
+// in time, and the transaction is run again until the lock is free.
+func TestALockWaitIsNotTakenForASlowStatement(t *testing.T) {
+	if !modeltest.OnMySQL() {
+		t.Skip("SQLite has one writer at a time")
+	}
+	dsn := modeltest.DSN(t)
+	db := modeltest.Open(t, dsn)
+	row := task("held")
+	modeltest.Create(t, db, row)
+	impatient, err := model.Open(t.Context(), model.Options{DSN: dsn, StatementTimeout: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { model.Close(impatient) })
+
+	holder := db.Begin()
+	if err := model.ForUpdate(holder).Take(&model.Task{}, row.ID).Error; err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(3*time.Second, func() { holder.Rollback() })
+	err = model.InTx(t.Context(), impatient, func(tx *gorm.DB) error {
+		return model.ForUpdate(tx).Take(&model.Task{}, row.ID).Error
+	})
+	if err != nil {
+		t.Errorf("the lock was held for 3 s: %v", err)
+	}
+}
+
 func TestInTxReadsWhatOthersCommittedMeanwhile(t *testing.T) {
 	if !modeltest.OnMySQL() {
 		t.Skip("SQLite has one writer at a time")

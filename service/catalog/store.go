@@ -221,7 +221,7 @@ func customersBehind(tx *gorm.DB, asked []Buyer) (map[Buyer]int64, error) {
 // holdCustomers locks customers and tells how many of them stand for themselves.
 func holdCustomers(tx *gorm.DB, ids []int64) (standing int, err error) {
 	var rows []model.Customer
-	if err := model.ForUpdate(tx).Select("id", "merged_into").Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
+	if err := model.ForUpdate(model.ByIndex(tx, "customer", model.PrimaryKey)).Select("id", "merged_into").Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
 		return 0, fmt.Errorf("lock buyers: %w", err)
 	}
 	for _, r := range rows {
@@ -234,7 +234,7 @@ func holdCustomers(tx *gorm.DB, ids []int64) (standing int, err error) {
 
 func holdOrders(tx *gorm.DB, ids []int64) ([]*model.CustomerOrder, error) {
 	var rows []*model.CustomerOrder
-	if err := model.ForUpdate(tx).Where("id IN ?", ids).Order("number").Find(&rows).Error; err != nil {
+	if err := model.ForUpdate(model.ByIndex(tx, "customer_order", model.PrimaryKey)).Where("id IN ?", ids).Order("number").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("lock orders: %w", err)
 	}
 	return rows, nil
@@ -282,7 +282,7 @@ func waitingBuyers(tx *gorm.DB, orderIDs []int64) ([]Buyer, error) {
 // holdTotals locks the totals of customers, in the order of the customers, and makes those that are not there.
 func holdTotals(tx *gorm.DB, customerIDs []int64, now time.Time) ([]*model.CustomerTrade, error) {
 	find := func() (rows []*model.CustomerTrade, err error) {
-		return rows, model.ForUpdate(tx).Where("customer_id IN ?", customerIDs).Order("customer_id").Find(&rows).Error
+		return rows, model.ForUpdate(model.ByIndex(tx, "customer_trade", model.PrimaryKey)).Where("customer_id IN ?", customerIDs).Order("customer_id").Find(&rows).Error
 	}
 	rows, err := find()
 	if err != nil || len(rows) == len(customerIDs) {

@@ -45,7 +45,7 @@ func lockCodes(tx *gorm.DB, hashes []string) ([]*model.CouponCode, error) {
 		list[i] = []byte(h)
 	}
 	var rows []*model.CouponCode
-	if err := model.ForUpdate(tx).Where("code_hash IN ?", list).Order("id").Find(&rows).Error; err != nil {
+	if err := model.ForUpdate(model.ByIndex(tx, "coupon_code", "uq_coupon_code_code_hash")).Where("code_hash IN ?", list).Order("id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("lock codes: %w", err)
 	}
 	return rows, nil

@@ -68,7 +68,7 @@ func staffIDs(tx *gorm.DB, accountID int64, userIDs []string) (map[string]int64,
 // at once the second sees what the first did.
 func lockRelations(tx *gorm.DB, accountID int64, externalUserIDs []string) ([]*model.Relation, error) {
 	var rows []*model.Relation
-	err := model.ForUpdate(tx).Where("account_id = ? AND external_userid IN ?", accountID, externalUserIDs).Order("id").Find(&rows).Error
+	err := model.ForUpdate(model.ByIndex(tx, "relation", "ix_relation_account_id_external_userid")).Where("account_id = ? AND external_userid IN ?", accountID, externalUserIDs).Order("id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("lock relations: %w", err)
 	}

@@ -157,6 +157,40 @@ func eventually(t *testing.T, holds func() bool) {
 	}
 }
 
+// TestFeedWaitsForNobodyWhoIsRecording: what is recorded but not committed concerns no reader, however few piles there are
+// and however many of them it takes at once.
+func TestFeedWaitsForNobodyWhoIsRecording(t *testing.T) {
+	db := modeltest.DB(t)
+	if model.IsSQLite(db) {
+		t.Skip("SQLite has one writer at a time")
+	}
+	l := reader(db, clock.System)
+	l.Feed("all", note("all"))
+	for round := range 5 {
+		record(t, l, db, burst(round, 0, 1)...)
+		record(t, l, db, burst(round, 1, 1)...)
+	}
+	err := model.InTx(t.Context(), db, func(tx *gorm.DB) error {
+		if _, err := l.Record(tx, burst(9, 0, 1)...); err != nil {
+			return err
+		}
+		handedOn := make(chan error, 1)
+		go func() { handedOn <- l.DrainFeeds(t.Context()) }()
+		select {
+		case err := <-handedOn:
+			return err
+		case <-time.After(3 * time.Second):
+			return errors.New("the feed waits for who is recording")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := modeltest.Count[model.Task](t, db, "kind = 'all'"); n != 10 {
+		t.Errorf("heard %d events, want 10", n)
+	}
+}
+
 // TestFeedTakesAnEventOnceFromTwoReaders has two hand on the same piles at once.
 func TestFeedTakesAnEventOnceFromTwoReaders(t *testing.T) {
 	dsn := modeltest.DSN(t)

@@ -28,7 +28,7 @@ func deleteDay(tx *gorm.DB, d *model.EventDay) error {
 
 // lockDays locks all counts of customers in a span of days, in the order in which others lock them.
 func lockDays(tx *gorm.DB, ids []int64, from, to int) (rows []model.EventDay, err error) {
-	err = model.ForUpdate(tx).Where("customer_id IN ? AND day BETWEEN ? AND ?", ids, from, to).Order("customer_id, kind, item, day").Find(&rows).Error
+	err = model.ForUpdate(model.ByIndex(tx, "event_day", model.PrimaryKey)).Where("customer_id IN ? AND day BETWEEN ? AND ?", ids, from, to).Order("customer_id, kind, item, day").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("lock counts: %w", err)
 	}

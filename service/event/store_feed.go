@@ -38,7 +38,7 @@ func takePiles(tx *gorm.DB, piles []model.EventFeedBatch) (bool, error) {
 	for i, p := range piles {
 		first[i], last[i] = p.FirstID, p.LastID
 	}
-	res := tx.Where("feed = ? AND first_id IN ? AND last_id IN ?", piles[0].Feed, first, last).Delete(&model.EventFeedBatch{})
+	res := tx.Exec(model.DeleteByKey(tx, "event_feed_batch")+" WHERE feed = ? AND first_id IN ? AND last_id IN ?", piles[0].Feed, first, last)
 	if res.Error != nil {
 		return false, fmt.Errorf("take events: %w", res.Error)
 	}

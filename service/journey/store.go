@@ -120,7 +120,7 @@ func dueIDs(tx *gorm.DB, journey int64, now time.Time, stripe, stripes, limit in
 
 // takeDue locks those that are still due and reads them: of two who found the same, the later finds none.
 func takeDue(tx *gorm.DB, ids []int64, now time.Time) (rows []model.Enrolment, err error) {
-	err = model.ForUpdate(tx).Where("id IN ? AND state = ? AND due_at <= ?", ids, Running, now).Order("id").Find(&rows).Error
+	err = model.ForUpdate(model.ByIndex(tx, "enrolment", model.PrimaryKey)).Where("id IN ? AND state = ? AND due_at <= ?", ids, Running, now).Order("id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("take enrolments: %w", err)
 	}
@@ -129,7 +129,7 @@ func takeDue(tx *gorm.DB, ids []int64, now time.Time) (rows []model.Enrolment, e
 
 // lockEnrolments locks and reads those that are there.
 func lockEnrolments(tx *gorm.DB, ids []int64) (rows []model.Enrolment, err error) {
-	if err = model.ForUpdate(tx).Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
+	if err = model.ForUpdate(model.ByIndex(tx, "enrolment", model.PrimaryKey)).Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("take enrolments: %w", err)
 	}
 	return rows, nil

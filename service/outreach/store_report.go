@@ -14,7 +14,7 @@ import (
 func lockDeliveries(tx *gorm.DB, ids []int64) (rows []model.Delivery, err error) {
 	for part := range slices.Chunk(ids, idsAtOnce) {
 		var some []model.Delivery
-		if err := model.ForUpdate(tx).Where("id IN ?", part).Order("id").Find(&some).Error; err != nil {
+		if err := model.ForUpdate(model.ByIndex(tx, "delivery", model.PrimaryKey)).Where("id IN ?", part).Order("id").Find(&some).Error; err != nil {
 			return nil, err
 		}
 		rows = append(rows, some...)

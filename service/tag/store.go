@@ -168,7 +168,7 @@ func lockRelations(tx *gorm.DB, ids []int64) error {
 		return nil
 	}
 	var got []int64
-	if err := model.ForUpdate(tx).Model(&model.Relation{}).Where("id IN ?", ids).Order("id").Pluck("id", &got).Error; err != nil {
+	if err := model.ForUpdate(model.ByIndex(tx, "relation", model.PrimaryKey)).Where("id IN ?", ids).Order("id").Pluck("id", &got).Error; err != nil {
 		return fmt.Errorf("lock relations: %w", err)
 	}
 	return nil
@@ -177,7 +177,7 @@ func lockRelations(tx *gorm.DB, ids []int64) error {
 // lockAssignments reads and locks the assignments of relations, by relation and tag.
 func lockAssignments(tx *gorm.DB, relationIDs []int64) (map[int64]map[int64]*model.TagAssignment, error) {
 	var rows []*model.TagAssignment
-	err := model.ForUpdate(tx).Where("relation_id IN ?", relationIDs).Order("relation_id, tag_id").Find(&rows).Error
+	err := model.ForUpdate(model.ByIndex(tx, "tag_assignment", "uq_tag_assignment_relation_id_tag_id")).Where("relation_id IN ?", relationIDs).Order("relation_id, tag_id").Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("lock assignments: %w", err)
 	}

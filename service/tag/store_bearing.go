@@ -24,7 +24,7 @@ func lockPresent(tx *gorm.DB, ids []int64) (present map[int64]bool, err error) {
 		return present, nil
 	}
 	var got []int64
-	err = model.ForUpdate(tx).Model(&model.Customer{}).Where("id IN ? AND merged_into = 0", ids).Order("id").Pluck("id", &got).Error
+	err = model.ForUpdate(model.ByIndex(tx, "customer", model.PrimaryKey)).Where("id IN ? AND merged_into = 0", ids).Order("id").Pluck("id", &got).Error
 	if err != nil {
 		return nil, fmt.Errorf("lock customers: %w", err)
 	}

@@ -282,7 +282,7 @@ func edgesOfPair(tx *gorm.DB, from, to int64) (rows []*model.ReferralEdge, err e
 	if err := tx.Model(&model.ReferralEdge{}).Where("invitee_id = ?", to).Pluck("id", &some).Error; err != nil {
 		return nil, fmt.Errorf("find the edges of customer %d: %w", to, err)
 	}
-	if err := model.ForUpdate(tx).Where("id IN ?", append(ids, some...)).Order("id").Find(&rows).Error; err != nil {
+	if err := model.ForUpdate(model.ByIndex(tx, "referral_edge", model.PrimaryKey)).Where("id IN ?", append(ids, some...)).Order("id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("lock the edges of customer %d: %w", from, err)
 	}
 	return rows, nil
