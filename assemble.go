@@ -318,6 +318,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 		Concurrency: p.cfg.Sync.Concurrency, Logger: p.log, Metrics: p.metrics,
 	})
 	p.offers()
+	p.pushes()
 	if err := p.trade(); err != nil {
 		return err
 	}

@@ -32,10 +32,15 @@ func (p *parts) reach() {
 		p.outreach.Register(c)
 	}
 	p.governor.UseQuotas(channel.NameMass, p.channels.MassQuotas())
+}
+
+// pushes puts campaigns together, which may give coupons.
+func (p *parts) pushes() {
 	p.campaigns = campaign.New(campaign.Deps{
 		DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, Ledger: p.outreach, Messages: p.messages, TakeBack: p.channels.CancelTasks, Kinds: p.events.Kinds,
-		ApprovalAbove: p.cfg.Campaign.ApprovalAbove, Logger: p.log,
+		Coupons: p.coupons, ApprovalAbove: p.cfg.Campaign.ApprovalAbove, Logger: p.log,
 	})
+	p.outreach.Gives(campaign.Source, p.campaigns)
 }
 
 // stageTitles are what people call the stages of the lifecycle, by their names.

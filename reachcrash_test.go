@@ -49,7 +49,7 @@ type sending struct {
 }
 
 // TestF01_CampaignsOutliveKills: two processes send campaigns, and at random moments one of them is killed or asked to stop. Whatever those
-// moments were, every customer is written to once; the platform is the judge. Nobody waits between the rounds for what the dead have left:
+// moments were, every customer is written to once, and given the campaign's coupon once; the platform is the judge, and the coupons' ledger. Nobody waits between the rounds for what the dead have left:
 // several campaigns are under way at once, and most claims lapse while others are killed.
 func TestF01_CampaignsOutliveKills(t *testing.T) {
 	var cut atomic.Int64 // calls that send whose caller was gone before they were answered
@@ -89,7 +89,8 @@ func TestF01_CampaignsOutliveKills(t *testing.T) {
 			group := groups[n/2%len(groups)]
 			audience, c.to = object{"customer_ids": group.ids}, group.externals
 		}
-		c.id = h.campaign(c.text, h.written(c.text, c.text, c.channel), audience, object{"channel": c.channel}).ID
+		variant := object{"name": "A", "share_bp": 10_000, "message_id": h.written(c.text, c.text, c.channel), "batch_id": h.batch(c.text, len(c.to))}
+		c.id = h.campaign(c.text, "", audience, object{"channel": c.channel, "variants": []object{variant}}).ID
 		h.console.post("/campaigns/"+c.id+"/launch", nil, nil)
 		sent = append(sent, c)
 		return c
@@ -210,6 +211,17 @@ func (h *pair) up() (n int) {
 	return n
 }
 
+// batch is an active coupon batch of so many coupons, of which one customer might have several.
+func (h *pair) batch(name string, stock int) string {
+	h.t.Helper()
+	var b console.CouponBatch
+	h.console.post("/coupon-batches", object{
+		"name": name, "kind": "amount_off", "terms": object{"off_fen": 100}, "rules": object{}, "stock": stock, "valid_until": time.Now().UTC().AddDate(0, 1, 0),
+	}, &b)
+	h.console.post("/coupon-batches/"+b.ID+"/submit", nil, nil)
+	return b.ID
+}
+
 // askers are customers who may be answered in customer service.
 type askers struct {
 	ids       []string
@@ -264,6 +276,18 @@ func (h *pair) judge(kf string, sent []*sending) {
 		if m.Origin == 0 {
 			times[m.Body.Content][m.External]++
 		}
+	}
+	db := h.db()
+	var pairs int64
+	if err := db.Raw("SELECT COUNT(*) FROM (SELECT DISTINCT campaign_id, customer_id FROM coupon WHERE source = 'campaign') AS p").Scan(&pairs).Error; err != nil {
+		h.t.Fatal(err)
+	}
+	if n := modeltest.Count[model.Coupon](h.t, db, "source = 'campaign'"); n != intended(sent) || pairs != n {
+		h.t.Errorf("%d coupons given, to %d customers of campaigns; %d messages", n, pairs, intended(sent))
+	}
+	h.console.post("/coupon-balances", nil, nil)
+	if b := list[console.CouponBalance](h.console, "/coupon-balances")[0]; b.Wrong != 0 {
+		h.t.Errorf("coupons don't reconcile: %+v", b)
 	}
 	for _, c := range sent {
 		if s := h.states(c.id); len(s) != 1 || s["accepted"] != len(c.to) {

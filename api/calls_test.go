@@ -469,7 +469,7 @@ func campaignBody(c *company) map[string]any {
 	return map[string]any{
 		"name": "双十一", "channel": "postbox", "account_id": c.ids.Of(model.KindAccount, acme),
 		"audience": map[string]any{"customer_ids": []string{c.ids.Of(model.KindCustomer, ownCustomer)}},
-		"variants": []any{map[string]any{"name": "A", "share_bp": 10000, "message_id": c.ids.Of(model.KindMessageVersion, pushedID)}},
+		"variants": []any{map[string]any{"name": "A", "share_bp": 10000, "message_id": c.ids.Of(model.KindMessageVersion, pushedID), "batch_id": c.ids.Of(model.KindCouponBatch, couponBatchID)}},
 		"goal":     map[string]any{"kind": "order.paid", "hours": 48},
 	}
 }

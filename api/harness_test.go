@@ -184,8 +184,9 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	}
 	pushes := campaign.New(campaign.Deps{
 		DB: r.db, Queue: queue, Now: now, Zone: zone, Ledger: ledger, Messages: messages, TakeBack: channels.CancelTasks, Kinds: r.events.Kinds,
-		ApprovalAbove: 1000, Logger: log,
+		Coupons: offers, ApprovalAbove: 1000, Logger: log,
 	})
+	ledger.Gives(campaign.Source, pushes)
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
 	transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,

@@ -45,6 +45,13 @@ type CampaignVariant struct {
 	MessageID  int64  // a version of a message
 }
 
+// CampaignCoupon says of which batch everybody who gets a variant's message is given a coupon.
+type CampaignCoupon struct {
+	VariantID  int64 `gorm:"primaryKey;autoIncrement:false"`
+	CampaignID int64
+	BatchID    int64
+}
+
 // CampaignRun is one launch: an audience as it was then, and what became of it.
 type CampaignRun struct {
 	ID         int64

@@ -22,7 +22,7 @@ func Rows() []any {
 		&Journey{}, &JourneyVersion{}, &Enrolment{}, &EnrolmentVisit{}, &JourneyCount{}, &JourneyRehearsal{},
 		&PointsAccount{}, &PointsEntry{}, &PointsLot{}, &PointsUse{}, &PointsRule{}, &PointsMatch{}, &CheckIn{}, &Tier{}, &CustomerTier{}, &TierChange{}, &LoyaltySetting{}, &Reward{}, &Redemption{},
 		&GovernorSetting{}, &ContactBook{}, &ContactRefusal{}, &SourceHoldout{}, &Message{}, &MessageVersion{}, &MessagePolicy{},
-		&Campaign{}, &CampaignVariant{}, &CampaignRun{}, &CampaignMember{}, &CampaignArm{}, &ShortLink{}, &ShortLinkDay{},
+		&Campaign{}, &CampaignVariant{}, &CampaignCoupon{}, &CampaignRun{}, &CampaignMember{}, &CampaignArm{}, &ShortLink{}, &ShortLinkDay{},
 		&LuckyDraw{}, &DrawPrize{}, &DrawTry{},
 		&ReferralProgramme{}, &ReferralStep{}, &ReferralBudget{}, &ReferralCode{}, &ReferralAdding{}, &ReferralWay{}, &ReferralEdge{}, &ReferralReward{},
 		&DataKey{}, &KeyRotation{}, &APIKey{}, &APINonce{}, &Webhook{}, &WebhookDelivery{}, &WebhookAttempt{},

@@ -52,6 +52,7 @@ type CampaignVariant struct {
 	Name      string `json:"name" minLength:"1" maxLength:"16"`
 	ShareBP   int    `json:"share_bp" minimum:"1" maximum:"10000" doc:"basis points; those of all variants are 10000 together"`
 	MessageID string `json:"message_id" maxLength:"26" doc:"a version of a message"`
+	BatchID   string `json:"batch_id,omitempty" maxLength:"26" doc:"a coupon batch: everybody who gets the message is given one of its coupons"`
 }
 
 // CampaignAudience is whom a campaign is for.
@@ -122,7 +123,7 @@ func (h *Handlers) campaign(c *campaign.Campaign) Campaign {
 		out.Definition.Schedule = &CampaignSchedule{d.Schedule.At, d.Schedule.Cron, d.Schedule.From, d.Schedule.Until}
 	}
 	for _, v := range d.Variants {
-		try := CampaignVariant{v.Name, v.ShareBP, h.IDs.Of(model.KindMessageVersion, v.MessageID)}
+		try := CampaignVariant{v.Name, v.ShareBP, h.IDs.Of(model.KindMessageVersion, v.MessageID), h.IDs.Of(model.KindCouponBatch, v.BatchID)}
 		out.Definition.Variants = append(out.Definition.Variants, try)
 		out.Variants = append(out.Variants, CampaignTry{h.IDs.Of(model.KindCampaignVariant, v.ID), try})
 	}
@@ -141,7 +142,9 @@ func (h *Handlers) campaignDefinition(in *CampaignBody) (d campaign.Definition, 
 		},
 	}
 	for _, v := range in.Variants {
-		d.Variants = append(d.Variants, campaign.Variant{Name: v.Name, ShareBP: v.ShareBP, MessageID: r.row(model.KindMessageVersion, v.MessageID)})
+		d.Variants = append(d.Variants, campaign.Variant{
+			Name: v.Name, ShareBP: v.ShareBP, MessageID: r.row(model.KindMessageVersion, v.MessageID), BatchID: r.optional(model.KindCouponBatch, v.BatchID),
+		})
 	}
 	if s := in.Schedule; s != nil {
 		r.moments(given(map[string]*time.Time{"schedule.at": s.At, "schedule.from": s.From, "schedule.until": s.Until}))

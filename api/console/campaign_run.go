@@ -6,6 +6,8 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/campaign"
+	"zhiyin/service/coupon"
+	"zhiyin/service/fault"
 	"zhiyin/service/staff"
 )
 
@@ -20,6 +22,33 @@ type CampaignEstimate struct {
 	Staff       []CampaignStaffShare `json:"staff" nullable:"false" doc:"the 200 with the most"`
 	TakesS      int64                `json:"takes_s" doc:"seconds, from the limits of the channel; the time that staff take is not in it"`
 	FinishAt    time.Time            `json:"finish_at"`
+	Coupons     []CampaignOutlook    `json:"coupons" nullable:"false" doc:"of every batch that it gives of, what that would take"`
+}
+
+// CampaignOutlook is what giving so many of a batch's coupons would take, as things stand.
+type CampaignOutlook struct {
+	BatchID     string `json:"batch_id"`
+	Name        string `json:"name"`
+	Coupons     int64  `json:"coupons" doc:"that it would give, at most"`
+	CostFen     int64  `json:"cost_fen" doc:"at most, as far as kind, stock and budget say; 0: it depends on the orders"`
+	Stock       int64  `json:"stock" doc:"what is left; -1: any number"`
+	BudgetCount int64  `json:"budget_count" doc:"uses that the budget leaves; -1: any number"`
+	BudgetFen   int64  `json:"budget_fen" doc:"fen that the budget leaves; -1: any number"`
+	Enough      bool   `json:"enough" doc:"stock and budget suffice, even if all are used"`
+	Refusal     string `json:"refusal,omitempty" doc:"why nobody would be given one: coupon.closed, coupon.sold_out, coupon.budget"`
+	Zh          string `json:"zh,omitempty"`
+	En          string `json:"en,omitempty"`
+}
+
+func (h *Handlers) campaignOutlook(o *coupon.Outlook) CampaignOutlook {
+	out := CampaignOutlook{
+		BatchID: h.IDs.Of(model.KindCouponBatch, o.BatchID), Name: o.Name, Coupons: o.Coupons, CostFen: int64(o.CostFen), Stock: o.Stock,
+		BudgetCount: o.BudgetCount, BudgetFen: o.BudgetFen, Enough: o.Enough,
+	}
+	if f := fault.Of(o.Refusal); f != nil {
+		out.Refusal, out.Zh, out.En = f.Code, f.Zh, f.En
+	}
+	return out
 }
 
 // CampaignStaffShare is what a campaign would ask of one staff member.
@@ -41,7 +70,10 @@ func (h *Handlers) EstimateCampaign(ctx context.Context, in *CampaignInput) (*On
 	}
 	out := CampaignEstimate{
 		People: e.People, HeldOut: e.HeldOut, Sends: e.Sends, Calls: e.Calls, Taps: e.Taps, Unreachable: e.Unreachable,
-		Staff: []CampaignStaffShare{}, TakesS: int64(e.Takes.Seconds()), FinishAt: e.Finish,
+		Staff: []CampaignStaffShare{}, TakesS: int64(e.Takes.Seconds()), FinishAt: e.Finish, Coupons: []CampaignOutlook{},
+	}
+	for i := range e.Coupons {
+		out.Coupons = append(out.Coupons, h.campaignOutlook(&e.Coupons[i]))
 	}
 	for _, s := range e.Staff[:min(len(e.Staff), 200)] {
 		out.Staff = append(out.Staff, CampaignStaffShare{h.IDs.Of(model.KindStaff, s.StaffID), s.Customers, s.Taps})
@@ -206,6 +238,19 @@ type CampaignReport struct {
 	Open      bool             `json:"open" doc:"what customers do still counts, or has not been counted to the end"`
 	CountedAt *time.Time       `json:"counted_at,omitempty"`
 	Visits    int64            `json:"visits" doc:"of the campaign's short links"`
+	Coupons   []CampaignCoupon `json:"coupons" nullable:"false" doc:"what came of the coupons that the run gave; and, with another source and of all runs, of those of the same batches that customers took because the campaign had brought them"`
+}
+
+// CampaignCoupon is what came of coupons of one batch and source.
+type CampaignCoupon struct {
+	BatchID  string `json:"batch_id"`
+	Source   string `json:"source" doc:"campaign, or how customers took it: claim, code"`
+	Variant  string `json:"variant,omitempty" doc:"whose message gave it"`
+	Issued   int64  `json:"issued"`
+	Used     int64  `json:"used"`
+	SavedFen int64  `json:"saved_fen" doc:"what they cost, after refunds"`
+	Orders   int64  `json:"orders" doc:"on which they were used"`
+	PaidFen  int64  `json:"paid_fen" doc:"for these orders, less what was refunded"`
 }
 
 // CampaignArm is what a variant, or the hold-out, came to.
@@ -260,7 +305,12 @@ func (h *Handlers) GetCampaignReport(ctx context.Context, in *CampaignReportInpu
 	if err != nil {
 		return nil, err
 	}
-	out := CampaignReport{Run: h.campaignRun(&rep.Run), Excluded: rep.Excluded, Arms: []CampaignArm{}, Open: rep.Open, CountedAt: rep.CountedAt, Visits: rep.Visits}
+	out := CampaignReport{Run: h.campaignRun(&rep.Run), Excluded: rep.Excluded, Arms: []CampaignArm{}, Open: rep.Open, CountedAt: rep.CountedAt, Visits: rep.Visits, Coupons: []CampaignCoupon{}}
+	for _, c := range rep.Coupons {
+		out.Coupons = append(out.Coupons, CampaignCoupon{
+			h.IDs.Of(model.KindCouponBatch, c.BatchID), c.Source, c.Variant, c.Issued, c.Used, int64(c.SavedFen), c.Orders, int64(c.PaidFen),
+		})
+	}
 	for _, a := range rep.Arms {
 		arm := CampaignArm{
 			VariantID: h.IDs.Of(model.KindCampaignVariant, a.VariantID), Name: a.Name, Members: a.Members, Converted: a.Converted, Times: a.Times,

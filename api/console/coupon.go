@@ -22,7 +22,7 @@ type Coupon struct {
 	Source        string    `json:"source" doc:"claim, code, staff, journey, campaign, draw, points, referral, console"`
 	CampaignID    string    `json:"campaign_id,omitempty" doc:"the campaign that it is credited to"`
 	JourneyID     string    `json:"journey_id,omitempty"`
-	Step          string    `json:"step,omitempty" doc:"of the journey"`
+	Step          string    `json:"step,omitempty" doc:"of the journey, or variant of the campaign"`
 	ChannelCodeID string    `json:"channel_code_id,omitempty"`
 	StaffID       string    `json:"staff_id,omitempty" doc:"who gave it, or whose customer took it"`
 	Score         int       `json:"score,omitempty" doc:"of the signs of fraud when it was issued"`

@@ -26,7 +26,7 @@ type CouponSourceReport struct {
 	Source        string `json:"source"`
 	CampaignID    string `json:"campaign_id,omitempty"`
 	JourneyID     string `json:"journey_id,omitempty"`
-	Step          string `json:"step,omitempty" doc:"of the journey"`
+	Step          string `json:"step,omitempty" doc:"of the journey, or variant of the campaign"`
 	ChannelCodeID string `json:"channel_code_id,omitempty"`
 	StaffID       string `json:"staff_id,omitempty"`
 	Issued        int64  `json:"issued"`

@@ -12,6 +12,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/clock"
+	"zhiyin/service/coupon"
 	"zhiyin/service/event"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/message"
@@ -64,7 +65,7 @@ type Messages interface {
 	Personal(ctx context.Context, versionID int64) (bool, error)
 }
 
-// Deps is what a Service is made of; all of it is needed.
+// Deps is what a Service is made of; all of it is needed but where it says otherwise.
 type Deps struct {
 	DB       *gorm.DB
 	Queue    *work.Queue
@@ -76,6 +77,8 @@ type Deps struct {
 	TakeBack func(ctx context.Context, source string, sourceID int64) error
 	// Kinds lists the kinds of events there are.
 	Kinds func(ctx context.Context) ([]event.Kind, error)
+	// Coupons are what campaigns may give; nil: they give none.
+	Coupons *coupon.Service
 	// ApprovalAbove is from how many customers on a second person has to agree; 0: always.
 	ApprovalAbove int64
 	Logger        *slog.Logger
@@ -113,7 +116,15 @@ func (s *Service) get(tx *gorm.DB, id int64) (*Campaign, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(row, variants)
+	c, err := read(row, variants)
+	if err != nil {
+		return nil, err
+	}
+	batches, err := batchesOf(tx, id)
+	for i, v := range c.Definition.Variants {
+		c.Definition.Variants[i].BatchID = batches[v.ID]
+	}
+	return c, err
 }
 
 // ListFilter selects campaigns, the newest first.

@@ -34,8 +34,11 @@ func TestCheck(t *testing.T) {
 		{"no such account", func(d *Definition) { d.AccountID = 404 }, "account_id"},
 		{"no variant", func(d *Definition) { d.Variants = nil }, "variants"},
 		{"shares that are no whole", func(d *Definition) { d.Variants[0].ShareBP = 9999 }, "variants"},
-		{"two of one name", func(d *Definition) { d.Variants = []Variant{{0, "A", 5000, 7}, {0, "A", 5000, 8}} }, "variants"},
+		{"two of one name", func(d *Definition) {
+			d.Variants = []Variant{{Name: "A", ShareBP: 5000, MessageID: 7}, {Name: "A", ShareBP: 5000, MessageID: 8}}
+		}, "variants"},
 		{"an unfit message", func(d *Definition) { d.Variants[0].MessageID = 13 }, "variants"},
+		{"coupons where there are none", func(d *Definition) { d.Variants[0].BatchID = 1 }, "variants"},
 		{"half held out", func(d *Definition) { d.HoldoutBP = 5000 }, ""},
 		{"more than half held out", func(d *Definition) { d.HoldoutBP = 5001 }, "holdout_bp"},
 		{"a canary of all", func(d *Definition) { d.Canary = &Canary{ShareBP: 10000, Minutes: 10} }, "canary.share_bp"},

@@ -61,6 +61,7 @@ type Variant struct {
 	Name      string // A, B, C…; at most 16 characters
 	ShareBP   int    // of those who get something; all shares together are 10,000
 	MessageID int64  // a version of a message
+	BatchID   int64  // everybody who gets the message is given a coupon of this batch; 0: none
 }
 
 // Schedule says when a campaign runs: once at a time, or by a cron expression of five fields in the zone of business,
@@ -128,7 +129,23 @@ func (d *Definition) check() error {
 			return err
 		}
 	}
+	if d.gives() && d.Audience.to() != outreach.ToCustomers {
+		return ErrInvalid.With("variants", "客户群和成员不能领券 / only customers can be given coupons")
+	}
 	return nil
+}
+
+// gives tells whether a variant gives coupons.
+func (d *Definition) gives() bool { return len(d.batches()) > 0 }
+
+// batches are those of which the variants give, each once, in the order of the variants.
+func (d *Definition) batches() (ids []int64) {
+	for _, v := range d.Variants {
+		if v.BatchID != 0 && !slices.Contains(ids, v.BatchID) {
+			ids = append(ids, v.BatchID)
+		}
+	}
+	return ids
 }
 
 func (a *Audience) check() error {
@@ -278,7 +295,7 @@ func read(row *model.Campaign, variants []model.CampaignVariant) (*Campaign, err
 		KeepHours: row.KeepHours, HoldoutBP: row.HoldoutBP,
 	}}
 	for _, v := range variants {
-		c.Definition.Variants = append(c.Definition.Variants, Variant{v.ID, v.Name, v.ShareBP, v.MessageID})
+		c.Definition.Variants = append(c.Definition.Variants, Variant{ID: v.ID, Name: v.Name, ShareBP: v.ShareBP, MessageID: v.MessageID})
 	}
 	parts := []struct {
 		text string

@@ -130,6 +130,9 @@ func (s *Service) checkNames(ctx context.Context, d *Definition) error {
 	if !knownGoal(d.Goal, kinds) {
 		return ErrInvalid.With("goal.kind", "没有这种事件 / no such kind of event")
 	}
+	if d.gives() && s.Coupons == nil {
+		return ErrInvalid.With("variants", "这里没有优惠券 / there are no coupons here")
+	}
 	missing, err := missingOf(s.DB.WithContext(ctx), d)
 	if err == nil && missing != "" {
 		err = ErrInvalid.With(missing, "其中有已不存在的 / names something that is gone")

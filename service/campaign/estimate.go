@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"zhiyin/service/coupon"
 	"zhiyin/service/outreach"
 )
 
@@ -22,6 +23,8 @@ type Estimate struct {
 	Calls       int64
 	Takes       time.Duration // from the channel's limits; staff who have to confirm are not in it
 	Finish      time.Time
+	// Coupons says of every batch that the variants give of what that would take.
+	Coupons []coupon.Outlook
 }
 
 // StaffShare is what a campaign would ask of one staff member.
@@ -53,6 +56,9 @@ func (s *Service) Estimate(ctx context.Context, d Definition) (*Estimate, error)
 		if err := s.shareOut(ctx, e, d, batch); err != nil {
 			return nil, err
 		}
+	}
+	if e.Coupons, err = s.outlooks(ctx, &d, people, s.begins(&d)); err != nil {
+		return nil, err
 	}
 	e.Takes = takes(about.Limits, e.Calls)
 	e.Finish = s.Now().Add(e.Takes)
@@ -109,15 +115,6 @@ func takes(limits []outreach.Limit, calls int64) (d time.Duration) {
 		}
 	}
 	return d
-}
-
-// size counts the audience of a campaign.
-func (s *Service) size(ctx context.Context, id int64) (int64, error) {
-	c, err := s.Get(ctx, id)
-	if err != nil {
-		return 0, err
-	}
-	return s.sizeOf(ctx, c.Definition.Audience)
 }
 
 func (s *Service) sizeOf(ctx context.Context, a Audience) (int64, error) {

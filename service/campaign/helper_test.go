@@ -162,8 +162,10 @@ func (h *house) Usable(_ context.Context, id int64, _ string, _ []message.Kind) 
 // Personal implements Messages: 14 is.
 func (h *house) Personal(_ context.Context, id int64) (bool, error) { return id == 14, nil }
 
-func newHouse(t testing.TB) *house {
-	h := &house{t: t, db: modeltest.DB(t), clock: clock.NewFake(noon)}
+func newHouse(t testing.TB) *house { return openHouse(t, modeltest.DB(t)) }
+
+func openHouse(t testing.TB, db *gorm.DB) *house {
+	h := &house{t: t, db: db, clock: clock.NewFake(noon)}
 	h.ledger = &ledger{db: h.db, now: h.clock.Now, channels: map[string]outreach.Description{
 		"sms": {Name: "sms", Batch: 1, Limits: []outreach.Limit{{Calls: 10, Per: time.Second}}}, "mass": {Name: "mass", Batch: 100, Senders: true},
 		"group_mass": {Name: "group_mass", To: outreach.ToGroups}, "moment": {Name: "moment", To: outreach.ToStaff},

@@ -16,18 +16,25 @@ import (
 // Launch says that a draft is meant. Above the size from which a second person has to agree it waits for one; else it is
 // scheduled, or begins at once. It fails with ErrNotFound, ErrState, ErrInvalid (its time has passed) or ErrNoSegment.
 func (s *Service) Launch(ctx context.Context, v *staff.Viewer, id int64) error {
-	size, err := s.size(ctx, id)
+	c, err := s.Get(ctx, id)
 	if err != nil {
 		return err
+	}
+	w, err := s.weigh(ctx, c, s.begins(&c.Definition))
+	if err != nil {
+		return err
+	}
+	if w.refusal != "" {
+		return ErrInvalid.With("variants", w.refusal)
 	}
 	return s.change(ctx, id, func(tx *gorm.DB, row *model.Campaign) error {
 		if row.State != StateDraft {
 			return ErrState
 		}
-		row.AskedBy, row.ApprovedBy, row.ApprovalSize = who(v), 0, size
-		if size >= s.ApprovalAbove && row.Approved != row.Version {
+		row.AskedBy, row.ApprovedBy, row.ApprovalSize = who(v), 0, w.people
+		if w.large && row.Approved != row.Version {
 			row.State = StateAsked
-			row.Reason = fmt.Sprintf("约 %d 人，等待另一位同事审批 (about %d people: a second person has to approve)", size, size)
+			row.Reason = fmt.Sprintf("%s，等待另一位同事审批 (%s: a second person has to approve)", w.zh, w.en)
 			return nil
 		}
 		return s.schedule(tx, row)
@@ -140,7 +147,11 @@ func (s *Service) LaunchDue(ctx context.Context) error {
 
 // begin begins the run that is due, if one is.
 func (s *Service) begin(ctx context.Context, id int64) error {
-	size, err := s.size(ctx, id)
+	c, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	w, err := s.weigh(ctx, c, s.Now())
 	if err != nil && !errors.Is(err, ErrNoSegment) {
 		return err
 	}
@@ -162,9 +173,12 @@ func (s *Service) begin(ctx context.Context, id int64) error {
 		case late && !c.Definition.Schedule.repeats():
 			row.State, row.Reason = StatePaused, "错过了开始时间 (its time has passed while nothing ran)"
 			return nil
-		case size >= s.ApprovalAbove && row.Approved != row.Version:
-			row.State, row.ApprovalSize = StateAsked, size
-			row.Reason = fmt.Sprintf("受众已增长到约 %d 人，等待审批 (it has grown to about %d people: a second person has to approve)", size, size)
+		case w.refusal != "":
+			row.State, row.Reason = StatePaused, w.refusal
+			return nil
+		case w.large && row.Approved != row.Version:
+			row.State, row.ApprovalSize = StateAsked, w.people
+			row.Reason = fmt.Sprintf("已增长到%s，等待审批 (it has grown to %s: a second person has to approve)", w.zh, w.en)
 			return nil
 		}
 		row.State, row.NextAt = StateRunning, nil

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"zhiyin/model"
+	"zhiyin/service/coupon"
 	"zhiyin/service/outreach"
 	"zhiyin/service/work"
 )
@@ -36,6 +37,9 @@ type Report struct {
 	Open      bool
 	CountedAt *time.Time
 	Visits    int64 // of the campaign's short links, by anybody
+	// Coupons tells what came of the coupons that the run gave; and, of the same batches, of those that customers took because the
+	// campaign had brought them, in any of its runs.
+	Coupons []coupon.CampaignReport
 }
 
 // Report gives the report of a run. It fails with ErrNotFound or ErrRunNotFound.
@@ -56,7 +60,12 @@ func (s *Service) Report(ctx context.Context, id, runID int64) (*Report, error) 
 		return nil, err
 	}
 	compareArms(r.Arms)
-	r.Visits, err = visitsOf(db, id)
+	if r.Visits, err = visitsOf(db, id); err != nil {
+		return nil, err
+	}
+	if c.Definition.gives() && s.Coupons != nil {
+		r.Coupons, err = s.Coupons.OfCampaign(ctx, id, runID, c.Definition.batches())
+	}
 	return r, err
 }
 

@@ -75,10 +75,25 @@ func insertVariants(tx *gorm.DB, id int64, list []Variant) error {
 	for i, v := range list {
 		rows[i] = model.CampaignVariant{CampaignID: id, Name: v.Name, ShareBP: v.ShareBP, MessageID: v.MessageID}
 	}
-	return insert(tx, &rows)
+	if err := insert(tx, &rows); err != nil {
+		return err
+	}
+	var coupons []model.CampaignCoupon
+	for i, v := range list {
+		if v.BatchID != 0 {
+			coupons = append(coupons, model.CampaignCoupon{VariantID: rows[i].ID, CampaignID: id, BatchID: v.BatchID})
+		}
+	}
+	if len(coupons) == 0 {
+		return nil
+	}
+	return insert(tx, &coupons)
 }
 
 func deleteVariants(tx *gorm.DB, id int64) error {
+	if err := tx.Where("campaign_id = ?", id).Delete(&model.CampaignCoupon{}).Error; err != nil {
+		return fmt.Errorf("delete what campaign %d gives: %w", id, err)
+	}
 	if err := tx.Where("campaign_id = ?", id).Delete(&model.CampaignVariant{}).Error; err != nil {
 		return fmt.Errorf("delete variants of campaign %d: %w", id, err)
 	}

@@ -205,6 +205,7 @@ func missingOf(tx *gorm.DB, d *Definition) (string, error) {
 		{"audience.customers", a.Customers, &model.Customer{}, "1 = 1"},
 		{"audience.groups", a.Groups, &model.CustomerGroup{}, "1 = 1"},
 		{"audience.staff", a.Staff, &model.Staff{}, "1 = 1"},
+		{"variants", d.batches(), &model.CouponBatch{}, "state <> 'ended'"},
 		{"account_id", []int64{d.AccountID}, &model.Account{}, "1 = 1"},
 	} {
 		for ids := range slices.Chunk(part.ids, 500) {

@@ -202,7 +202,7 @@ func (s *Service) large(b *model.CouponBatch) bool {
 	if worth := int64(o.terms.worth()); coupons != 0 && worth != 0 {
 		cost = lesser(cost, min(coupons, maxCount)*worth)
 	}
-	return coupons == 0 && cost == 0 || coupons > s.ApproveFrom.Coupons || cost > int64(s.ApproveFrom.Fen)
+	return coupons == 0 && cost == 0 || s.Large(coupons, model.Fen(cost))
 }
 
 // lesser is the smaller of two limits, of which 0 is none.

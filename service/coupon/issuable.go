@@ -22,6 +22,9 @@ func (g *issuing) issuable(a *asking, b *batchIssue) error {
 	if b.left() == 0 {
 		return ErrSoldOut
 	}
+	if b.spent && in.Source == SourceCampaign {
+		return ErrBudget
+	}
 	if b.SegmentID != 0 && !b.members[in.CustomerID] {
 		return ErrAudience
 	}
@@ -120,6 +123,21 @@ func (g *issuing) allowances(b *batchIssue, list []*asking) (map[int64]int64, er
 		}
 	}
 	return givenBy(g.tx, b.ID, sortedKeys(who), g.day)
+}
+
+// spent tells whether a batch's budget for all time is used up, where a campaign asks: its message must not announce a coupon that
+// is good for nothing.
+func (g *issuing) spent(b *batchIssue, list []*asking) (bool, error) {
+	if b.BudgetCount == 0 && b.BudgetFen == 0 || !slices.ContainsFunc(list, func(a *asking) bool { return a.in.Source == SourceCampaign }) {
+		return false, nil
+	}
+	rows, err := budgetsOf(g.tx, []int64{b.ID}, "")
+	return err == nil && slices.ContainsFunc(rows, usedUp), err
+}
+
+// usedUp tells whether nothing is left of a budget.
+func usedUp(b *model.CouponBudget) bool {
+	return b.LimitCount > 0 && b.UsedCount >= b.LimitCount || b.LimitFen > 0 && b.UsedFen >= b.LimitFen
 }
 
 func sortedKeys[V any](m map[int64]V) []int64 { return slices.Sorted(maps.Keys(m)) }

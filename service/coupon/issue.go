@@ -119,6 +119,26 @@ func (s *Service) IssueTx(tx *gorm.DB, in IssueInput) (*model.Coupon, error) {
 	return outs[0].coupon, outs[0].err
 }
 
+// Outcome is what became of one request: a coupon, or why there is none.
+type Outcome struct {
+	Coupon *model.Coupon
+	Err    error
+}
+
+// IssueEachTx is IssueTx for many at once, which are decided in their order and written together. Some hundreds to a thousand are a good
+// number.
+func (s *Service) IssueEachTx(tx *gorm.DB, ins []IssueInput) ([]Outcome, error) {
+	outs, err := s.issueGathered(tx, ins)
+	if err != nil {
+		return nil, err
+	}
+	each := make([]Outcome, len(outs))
+	for i, o := range outs {
+		each[i] = Outcome{o.coupon, o.err}
+	}
+	return each, nil
+}
+
 // issueGathered decides about requests in the order in which they came and writes what is granted. It is
 // the one way in which coupons come about.
 func (s *Service) issueGathered(tx *gorm.DB, ins []IssueInput) ([]issued, error) {
@@ -182,6 +202,7 @@ type batchIssue struct {
 	taken   map[int64]*taken // by customer
 	given   map[int64]int64  // by staff, today
 	origins origins
+	spent   bool          // its budget is used up: asked for campaigns alone
 	n       int           // granted here
 	gave    map[int64]int // granted here, by staff
 }
@@ -305,6 +326,9 @@ func (g *issuing) ask() (err error) {
 		if b.origins, err = g.origins(b, list); err != nil {
 			return err
 		}
+		if b.spent, err = g.spent(b, list); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -331,8 +355,8 @@ func (g *issuing) decide() error {
 			g.granted = append(g.granted, a)
 			continue
 		}
-		if errors.Is(err, ErrSoldOut) {
-			g.s.gone(b.ID, g.now)
+		if errors.Is(err, ErrSoldOut) { // once it is committed who took the last: else there are some left after all
+			model.AfterCommit(g.tx, func() { g.s.gone(b.ID, g.now) })
 		}
 		g.refuse(a, err)
 	}

@@ -25,7 +25,7 @@ type Report struct {
 type SourceReport struct {
 	Source                                        string
 	CampaignID, JourneyID, ChannelCodeID, StaffID int64
-	Step                                          string // of the journey
+	Step                                          string // of the journey, or variant of the campaign
 	Issued, Used                                  int64
 	SavedFen                                      model.Fen
 }
@@ -48,6 +48,35 @@ func (s *Service) Report(ctx context.Context, batchID int64) (*Report, error) {
 		return nil, err
 	}
 	return r, ordersWithout(db, batchID, s.Now(), r)
+}
+
+// CampaignReport is what came of the coupons that one variant of a campaign's run gave, or that customers took themselves because the
+// campaign had brought them.
+type CampaignReport struct {
+	BatchID      int64
+	Source       string // campaign, or how customers took it
+	Variant      string // of the campaign; empty: customers took it
+	Issued, Used int64
+	SavedFen     model.Fen // what they cost, after refunds
+	// PaidFen is what was paid for orders on which they were used, less the refunds that are known here.
+	PaidFen model.Fen
+	Orders  int64
+}
+
+// OfCampaign tells of coupons of batches what came of those that a run of a campaign gave, and of those that any of its runs brought
+// customers to take.
+func (s *Service) OfCampaign(ctx context.Context, campaignID, runID int64, batches []int64) ([]CampaignReport, error) {
+	db := s.DB.WithContext(ctx)
+	list, err := couponsOfCampaign(db, campaignID, runID, batches)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if err := ordersOfCampaign(db, campaignID, runID, &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // Giver is what a staff member gave in some time.

@@ -43,10 +43,39 @@ func couponsBySource(tx *gorm.DB, batchID int64) (rows []SourceReport, err error
 	return rows, nil
 }
 
+// ofCampaign are the coupons c that a run gave, and those of its campaign that it did not give.
+const ofCampaign = "c.campaign_id = ? AND (c.source <> 'campaign' OR c.source_id = ?)"
+
+func couponsOfCampaign(tx *gorm.DB, campaignID, runID int64, batches []int64) (rows []CampaignReport, err error) {
+	err = tx.Raw(`SELECT c.batch_id, c.source, c.step AS variant, COUNT(*) AS issued, COUNT(c.fen) AS used, COALESCE(SUM(c.fen), 0) AS saved_fen
+		FROM (SELECT c.batch_id, c.source, c.step, `+savedBy+` AS fen FROM coupon AS c WHERE c.batch_id IN ? AND `+ofCampaign+`) AS c
+		GROUP BY c.batch_id, c.source, c.step ORDER BY c.batch_id, c.source, c.step`, batches, campaignID, runID).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("count coupons of campaign %d: %w", campaignID, err)
+	}
+	return rows, nil
+}
+
+// ordersOfCampaign sums up the orders on which the coupons of a line of a report were used, each once.
+func ordersOfCampaign(tx *gorm.DB, campaignID, runID int64, r *CampaignReport) error {
+	var row struct{ Orders, Total int64 }
+	err := tx.Raw(`SELECT COUNT(*) AS orders, COALESCE(SUM(`+paidFor+`), 0) AS total FROM coupon_use AS u WHERE u.state = 'redeemed' AND u.id IN (
+			SELECT p.use_id FROM coupon AS c JOIN coupon_use_part AS p ON p.coupon_id = c.id WHERE c.batch_id = ? AND c.source = ? AND c.step = ? AND `+ofCampaign+`)`,
+		r.BatchID, r.Source, r.Variant, campaignID, runID).Scan(&row).Error
+	if err != nil {
+		return fmt.Errorf("sum up orders with coupons of campaign %d: %w", campaignID, err)
+	}
+	r.Orders, r.PaidFen = row.Orders, model.Fen(row.Total)
+	return nil
+}
+
+// paidFor is what was paid for the order of a use u, less what was refunded.
+const paidFor = "u.total_fen - u.off_fen" +
+	" - (SELECT COALESCE(SUM(o.refunded_fen), 0) FROM customer_order AS o WHERE o.customer_id = u.customer_id AND o.number = u.order_number)"
+
 func ordersWith(tx *gorm.DB, batchID int64, r *Report) error {
 	var row struct{ Orders, Total, Saved int64 }
-	err := tx.Raw(`SELECT COUNT(*) AS orders, COALESCE(SUM(u.total_fen - u.off_fen
-			- (SELECT COALESCE(SUM(o.refunded_fen), 0) FROM customer_order AS o WHERE o.customer_id = u.customer_id AND o.number = u.order_number)), 0) AS total,
+	err := tx.Raw(`SELECT COUNT(*) AS orders, COALESCE(SUM(`+paidFor+`), 0) AS total,
 		COALESCE(SUM((SELECT SUM(p.off_fen - p.returned_fen) FROM coupon_use_part AS p WHERE p.use_id = u.id AND p.batch_id = ?)), 0) AS saved
 		FROM coupon_use AS u WHERE u.state = 'redeemed' AND u.id IN (SELECT use_id FROM coupon_use_part WHERE batch_id = ?)`, batchID, batchID).Scan(&row).Error
 	if err != nil {

@@ -159,7 +159,7 @@ func (s *Service) rulings(tx *gorm.DB, lane *model.DeliveryLane, ch Description,
 	if len(rulings) != len(asks) {
 		return nil, fmt.Errorf("the governor answered %d of %d asks", len(rulings), len(asks))
 	}
-	return rulings, nil
+	return rulings, s.giveTx(tx, lane, rows, rulings)
 }
 
 func (s *Service) contentHashes(tx *gorm.DB, rows []model.Delivery) (map[int64][32]byte, error) {

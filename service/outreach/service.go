@@ -60,6 +60,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	channels map[string]Channel
+	givers   map[string]Giver
 	laneIDs  map[string]int64 // of committed lanes, by what they have alike
 
 	token   string        // of this process
@@ -76,7 +77,7 @@ func New(d Deps) *Service {
 		d.Governor = open{}
 	}
 	return &Service{
-		Deps: d, channels: map[string]Channel{}, laneIDs: map[string]int64{}, token: newToken(), wake: make(chan struct{}, 1),
+		Deps: d, channels: map[string]Channel{}, givers: map[string]Giver{}, laneIDs: map[string]int64{}, token: newToken(), wake: make(chan struct{}, 1),
 		metrics: newMetrics(d.Metrics),
 	}
 }
