@@ -40,7 +40,7 @@ func TestEveryField(t *testing.T) {
 	x, _ := h.index()
 	w := wish{h.rnd}
 	not := map[string]bool{"name": true, "corp_name": true, "custom": true, "first_seen_day": true, "order.pieces": true,
-		"message.got": true, "message.opened": true, "message.clicked": true,
+		"message.got": true, "message.opened": true, "message.clicked": true, "message.converted": true,
 		"coupon.count": true, "coupon.expires": true, "coupon.used": true, "coupon.saved": true, "points.expiring": true}
 	for _, field := range segment.Registry() {
 		answered := 0

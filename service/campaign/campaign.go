@@ -53,6 +53,7 @@ type Ledger interface {
 	ResumeTx(tx *gorm.DB, source string, sourceID int64) error
 	PlanSet(ctx context.Context, set outreach.Set, told func(planned int64)) (planned int64, err error)
 	Cancel(ctx context.Context, source string, sourceID int64) (n int64, err error)
+	Convert(ctx context.Context, g outreach.Goal) (converted int, err error)
 	Totals(ctx context.Context, source string, sourceID int64) ([]outreach.Total, error)
 	Channel(name string) (outreach.Channel, bool)
 }

@@ -101,6 +101,11 @@ func (l *ledger) PlanSet(ctx context.Context, set outreach.Set, _ func(int64)) (
 	return n, nil
 }
 
+// Convert implements Ledger with the real one.
+func (l *ledger) Convert(ctx context.Context, g outreach.Goal) (int, error) {
+	return outreach.New(outreach.Deps{DB: l.db, Now: l.now}).Convert(ctx, g)
+}
+
 func (l *ledger) Totals(ctx context.Context, source string, sourceID int64) (out []outreach.Total, err error) {
 	var rows []model.Delivery
 	if err := l.db.WithContext(ctx).Where("source = ? AND source_id = ?", source, sourceID).Find(&rows).Error; err != nil {

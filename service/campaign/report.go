@@ -170,7 +170,25 @@ func (s *Service) count(ctx context.Context, _ *work.Lease, p runRef) error {
 		}
 		q.after = q.last
 	}
+	if err := s.convert(ctx, c, run, q); err != nil {
+		return err
+	}
 	return model.InTx(ctx, s.DB, func(tx *gorm.DB) error { return storeArms(tx, run.ID, sums, now) })
+}
+
+// convert has the ledger say of each message whether its customer reached the goal.
+func (s *Service) convert(ctx context.Context, c *Campaign, run *model.CampaignRun, q counting) error {
+	if q.kind == "" {
+		return nil
+	}
+	steps := make([]string, len(c.Definition.Variants))
+	for i, v := range c.Definition.Variants {
+		steps[i] = Step(run.Number, v.Name)
+	}
+	_, err := s.Ledger.Convert(ctx, outreach.Goal{
+		Source: Source, SourceID: c.ID, Steps: steps, Occurrence: Occurrence(run.Number), Kind: q.kind, From: q.from, Until: q.to,
+	})
+	return err
 }
 
 // counting is a page of a run's members, and what they do counts.

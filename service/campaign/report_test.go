@@ -79,6 +79,14 @@ func TestReport(t *testing.T) {
 	if n := a.States[outreach.Failed] + a.States[outreach.Planned]; a.States[outreach.Failed] == 0 || n != a.Members {
 		t.Errorf("states of A: %v of %d", a.States, a.Members)
 	}
+	// Whose message left before they bought is converted; the others' is what it was.
+	bought := h.deliveries("customer_id IN (SELECT customer_id FROM event WHERE occurred_at >= ? AND occurred_at < ?)", noon, noon.Add(48*time.Hour))
+	h.must(h.db.Model(&model.Delivery{}).Where("state = ? AND id % 3 = 0", int8(outreach.Planned)).UpdateColumns(map[string]any{"state": int8(outreach.Accepted), "accepted_at": noon.Add(time.Minute)}).Error)
+	could := h.deliveries("state = ? AND customer_id IN (SELECT customer_id FROM event WHERE occurred_at >= ? AND occurred_at < ?)", int8(outreach.Accepted), noon, noon.Add(48*time.Hour))
+	h.counted(run)
+	if n := h.deliveries("state = ?", int8(outreach.Converted)); n != could || n == 0 || n == bought {
+		t.Errorf("%d converted, want %d of %d", n, could, bought)
+	}
 	// The window ends, and after one more count nothing changes.
 	h.clock.Advance(48 * time.Hour)
 	h.counted(h.run(c.ID))

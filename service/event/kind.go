@@ -169,6 +169,8 @@ var builtIn = []Kind{
 	}, {
 		Name: KindMessageClicked, Zh: "点击消息", En: "Clicked in a message", Class: ClassBehaviour, Item: "origin", Properties: messageProperties,
 	}, {
+		Name: KindMessageConverted, Zh: "消息带来转化", En: "Did what a message was for", Class: ClassBehaviour, Item: "origin", Properties: messageProperties,
+	}, {
 		Name: KindMessageFailed, Zh: "消息发送失败", En: "A message could not be sent", Class: ClassBehaviour, Item: "origin",
 		Properties: append(slices.Clone(messageProperties), Property{Name: "class", Zh: "失败类别", En: "Class of failure", Type: Text}),
 	}, {

@@ -7,9 +7,10 @@ import (
 
 // The kinds of facts about messages to customers.
 const (
-	KindMessageRead    = "message.read"
-	KindMessageClicked = "message.clicked"
-	KindMessageFailed  = "message.failed"
+	KindMessageRead      = "message.read"
+	KindMessageClicked   = "message.clicked"
+	KindMessageConverted = "message.converted"
+	KindMessageFailed    = "message.failed"
 )
 
 // SourceOutreach says that a fact comes from the ledger of deliveries.
@@ -43,6 +44,12 @@ type MessageClicked struct{ MessageFact }
 
 // About implements Fact.
 func (f MessageClicked) About() About { return f.about(KindMessageClicked) }
+
+// MessageConverted: the customer did what it was for.
+type MessageConverted struct{ MessageFact }
+
+// About implements Fact.
+func (f MessageConverted) About() About { return f.about(KindMessageConverted) }
 
 // MessageFailed: it could not be sent. Recorded where a journey waits to hear of it; the ledger knows of all.
 type MessageFailed struct {

@@ -234,6 +234,9 @@ func (s *Service) writeTx(tx *gorm.DB, runs []*run, now time.Time) error {
 	if _, err := s.Events.Record(tx, facts...); err != nil {
 		return err
 	}
+	if err := s.convertTx(tx, runs); err != nil {
+		return err
+	}
 	return countVisits(tx, t.rows())
 }
 

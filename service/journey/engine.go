@@ -65,7 +65,7 @@ func (e *engine) watch(w world, runs []*run) ([]*run, error) {
 				looking = append(looking, r)
 			}
 		}
-		if err := e.among(w, g.Sign, looking, (*run).reach); err != nil {
+		if err := e.among(w, g.Sign, looking, func(r *run) { r.reach(r.now) }); err != nil {
 			return nil, err
 		}
 	}

@@ -73,9 +73,10 @@ const (
 	ReasonByHand     = "by_hand"
 )
 
-// Messages plans what shall be sent: the delivery ledger.
+// Messages plans what shall be sent, and hears what it came to: the delivery ledger.
 type Messages interface {
 	PlanTx(tx *gorm.DB, in []outreach.Intent) (planned int, err error)
+	ConvertTx(tx *gorm.DB, source string, sourceID int64, reached []outreach.Reached) (converted int, err error)
 }
 
 // Tags is what this package asks of tags.

@@ -1,8 +1,10 @@
 package journey
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/event"
+	"zhiyin/service/outreach"
 	"zhiyin/service/profile"
 )
 
@@ -144,6 +147,40 @@ func TestGoalExitsAndHoldout(t *testing.T) {
 	}
 	if n := h.facts(event.KindJourneyGoal); n != 3 {
 		t.Errorf("%d goals are facts, want 3", n)
+	}
+}
+
+// TestTheGoalConvertsAMessage: of an enrolment the last message that had left when its goal was reached is converted, however late that is
+// heard of; where none had left, none is.
+func TestTheGoalConvertsAMessage(t *testing.T) {
+	h := newHouse(t, 4)
+	h.open(journey(onView, `,"goal":{"when":{"event":{"kind":"order.paid"}},"within":"7d","stay":true}`,
+		message("hello", "pause"), wait("pause", "2d", "nudge"), message("nudge", "rest"), wait("rest", "4d", "end"), theEnd))
+	for c := int64(1); c <= 4; c++ {
+		h.record(c, "product.viewed", map[string]any{"product": "p"})
+	}
+	h.settle()
+	leave := func() {
+		err := h.db.Model(&model.Delivery{}).Where("state = 1 AND customer_id < 4").UpdateColumns(map[string]any{"state": int8(outreach.Accepted), "shelf": 2, "accepted_at": h.clock.Now()}).Error
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave()
+	h.pass(time.Hour)
+	between := h.clock.Now()
+	h.happen(1, "order.paid", nil)
+	h.pass(2 * day)
+	leave()
+	h.pass(time.Hour)
+	h.happen(2, "order.paid", nil)
+	h.happen(4, "order.paid", nil) // whose messages never left
+	h.untold = append(h.untold, fact{event.About{Kind: "order.paid", CustomerID: 3, Source: "test", At: between, Key: "late"}, json.RawMessage("{}")})
+	h.happen(1, "order.paid", nil) // once more, and once is what counts
+	var got []string
+	err := h.db.Model(&model.Delivery{}).Where("state = ?", int8(outreach.Converted)).Order("customer_id").Pluck("step", &got).Error
+	if want := []string{"hello", "nudge", "hello"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("converted %q, %v; want %q", got, err, want)
 	}
 }
 

@@ -258,7 +258,7 @@ func (d *Definition) hear(r *run, h *heard, lost bool) {
 		return
 	}
 	if g := d.Goal; g != nil && r.GoalAt == nil && r.GoalUntil != nil && !h.OccurredAt.After(*r.GoalUntil) && g.event().fits(h.Kind, h.said) {
-		r.reach()
+		r.reach(h.OccurredAt)
 		if r.State == Running && !g.Stay {
 			r.wakeUp(wakeEnd + ReasonGoal)
 		}
@@ -310,6 +310,9 @@ func (s *Service) hearTx(tx *gorm.DB, changed []*run, now time.Time) error {
 		}
 	}
 	if _, err := s.Events.Record(tx, facts...); err != nil {
+		return err
+	}
+	if err := s.convertTx(tx, changed); err != nil {
 		return err
 	}
 	return countVisits(tx, t.rows())

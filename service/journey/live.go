@@ -103,8 +103,10 @@ func intent(n *Node, r *run) outreach.Intent {
 	}
 }
 
-// occurrence names a visit for ever.
-func occurrence(r *run) string { return fmt.Sprintf("%d.%d", r.ID, r.Visit) }
+// occurrence names a visit for ever, and occurrences is what those of an enrolment begin with.
+func occurrence(r *run) string { return fmt.Sprintf("%s%d", occurrences(r), r.Visit) }
+
+func occurrences(r *run) string { return fmt.Sprintf("%d.", r.ID) }
 
 func (w *live) send(n *Node, who []*run) error {
 	in := make([]outreach.Intent, len(who))

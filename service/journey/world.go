@@ -33,8 +33,9 @@ type run struct {
 	model.Enrolment
 	now    time.Time // the moment it is moved in
 	visits []model.EnrolmentVisit
-	goal   bool  // reached in this pass
-	was    place // when it was read; zero: not known
+	goal   bool      // reached in this pass
+	did    time.Time // when what reached it happened
+	was    place     // when it was read; zero: not known
 	// instead is the outcome that the step has after all; empty: the one that was decided.
 	instead string
 }
@@ -69,8 +70,8 @@ func (r *run) end(reason string) {
 	r.State, r.Reason, r.EndedAt, r.Wake = Ended, reason, &at, ""
 }
 
-// reach notes the goal.
-func (r *run) reach() {
+// reach notes the goal, by what happened at a time.
+func (r *run) reach(did time.Time) {
 	at := r.now
-	r.GoalAt, r.goal = &at, true
+	r.GoalAt, r.goal, r.did = &at, true, did
 }

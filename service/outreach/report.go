@@ -28,7 +28,8 @@ type Report struct {
 const reportChunk = 1000
 
 // Report writes what channels, polls and callbacks tell of deliveries. It may be told twice and in any order: a state never goes back. A report
-// also ends a doubt: whoever was seen to read a message got it. It tells how many deliveries changed.
+// also ends a doubt: whoever was seen to read a message got it. Only a conversion does not: what a message was for is also done by those who
+// never had it. It tells how many deliveries changed.
 func (s *Service) Report(ctx context.Context, reports []Report) (changed int, err error) {
 	for part := range slices.Chunk(reports, reportChunk) {
 		var n int
@@ -126,6 +127,8 @@ func (s State) may(to State, attempts int) bool {
 	switch {
 	case s == to:
 		return false
+	case to == Converted:
+		return s.Left()
 	case to == Failed:
 		return s == Claimed || s == Accepted || s == Sent || s == InDoubt
 	case s.Left():
@@ -150,6 +153,8 @@ func factOf(row *model.Delivery, lane *model.DeliveryLane, k told) event.Fact {
 		return event.MessageRead{MessageFact: f}
 	case k.to == Clicked:
 		return event.MessageClicked{MessageFact: f}
+	case k.to == Converted:
+		return event.MessageConverted{MessageFact: f}
 	case k.to == Failed && row.Source == SourceJourney:
 		return event.MessageFailed{MessageFact: f, Class: k.class, Reason: k.reason}
 	}

@@ -97,8 +97,8 @@ var (
 		event.KindCouponExtended, event.KindCouponGiven, event.KindCouponReceived, event.KindGiftOpened, event.KindGiftReturned}
 	aboutPoints  = []string{event.KindPointsChanged}
 	aboutTier    = []string{event.KindTierChanged}
-	aboutStage   = []string{"customer.stage_changed"}                        // scores are computed at night, and segments after them
-	aboutOpened  = []string{event.KindMessageRead, event.KindMessageClicked} // that one was sent is no fact: full builds see it
+	aboutStage   = []string{"customer.stage_changed"}                                                    // scores are computed at night, and segments after them
+	aboutOpened  = []string{event.KindMessageRead, event.KindMessageClicked, event.KindMessageConverted} // that one was sent is no fact: full builds see it
 	aboutSegment = []string{event.KindSegmentEntered, event.KindSegmentLeft}
 )
 
@@ -231,6 +231,7 @@ var fields = []Field{
 	{Name: "message.got", Group: "message", Zh: "收到触达次数", En: "Messages sent to them", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("accepted_at")},
 	{Name: "message.opened", Group: "message", Zh: "阅读触达次数", En: "Messages read", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("read_at")},
 	{Name: "message.clicked", Group: "message", Zh: "点击触达次数", En: "Messages clicked", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("clicked_at")},
+	{Name: "message.converted", Group: "message", Zh: "带来转化的触达次数", En: "Messages that converted them", Type: Number, Windowed: true, Where: ofMessage, Facts: aboutOpened, from: messages("converted_at")},
 
 	{Name: "event", About: true, Group: "event", Zh: "行为事件", En: "Event", Type: Happening, Windowed: true, Where: ofEvent, from: table{name: "event"}},
 

@@ -61,7 +61,7 @@ var newGuard = sync.OnceValue(func() *guard {
 		g.envs[i] = &Env{Now: noon, Zone: shanghai, Known: g.known, Minors: i == 0, SQLite: i == 1}
 	}
 	r := randomRule{Rand: rand.New(rand.NewPCG(1, 1))}
-	for range 15 { // all that harmless rules ever say
+	for range 40 { // all that harmless rules ever say
 		for i := range fields {
 			raw, err := json.Marshal(map[string]any{"not": r.condition(&fields[i], "")})
 			if err != nil {

@@ -444,10 +444,10 @@ func (o oracle) related(q *Condition, c *model.Customer) bool {
 				ids = append(ids, m.SegmentID)
 			}
 		}
-	case "message.got", "message.opened", "message.clicked":
+	case "message.got", "message.opened", "message.clicked", "message.converted":
 		for _, d := range o.deliveries {
 			if d.CustomerID == c.ID && d.State >= 10 && d.State <= 15 && o.messageFits(q.Where, d) {
-				note(d.ID, map[string]*time.Time{"message.got": d.AcceptedAt, "message.opened": d.ReadAt, "message.clicked": d.ClickedAt}[q.Field])
+				note(d.ID, map[string]*time.Time{"message.got": d.AcceptedAt, "message.opened": d.ReadAt, "message.clicked": d.ClickedAt, "message.converted": d.ConvertedAt}[q.Field])
 			}
 		}
 	case "group", "group.count", "group.joined", "group.left":
@@ -477,7 +477,7 @@ func (o oracle) related(q *Condition, c *model.Customer) bool {
 		}
 	}
 	switch q.Field {
-	case "relation.count", "group.count", "message.got", "message.opened", "message.clicked":
+	case "relation.count", "group.count", "message.got", "message.opened", "message.clicked", "message.converted":
 		return numeric(q.Op, q.Values, count)
 	case "relation.added", "relation.lost", "group.joined", "group.left":
 		return any

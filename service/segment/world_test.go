@@ -160,7 +160,7 @@ func (w *world) customer(id int64) {
 func (w *world) hear(id int64) {
 	for n := range w.rnd.IntN(5) {
 		d := &model.Delivery{Source: pick(w.rnd, []string{"campaign", "journey"}), SourceID: int64(1 + w.rnd.IntN(3)), Step: pick(w.rnd, words), CustomerID: id,
-			Occurrence: fmt.Sprint(n), LaneID: int64(1 + w.rnd.IntN(2)), Shelf: 2, State: int8(pick(w.rnd, []int{1, 10, 13, 14, 20})), DueAt: w.past(), CreatedAt: w.now, UpdatedAt: w.now}
+			Occurrence: fmt.Sprint(n), LaneID: int64(1 + w.rnd.IntN(2)), Shelf: 2, State: int8(pick(w.rnd, []int{1, 10, 13, 14, 15, 20})), DueAt: w.past(), CreatedAt: w.now, UpdatedAt: w.now}
 		if d.State > 1 {
 			at := w.past()
 			d.AcceptedAt = &at
@@ -170,6 +170,9 @@ func (w *world) hear(id int64) {
 		}
 		if d.State == 14 {
 			d.ClickedAt = w.maybe()
+		}
+		if d.State == 15 {
+			d.ConvertedAt = w.maybe()
 		}
 		w.deliveries = append(w.deliveries, d)
 	}
