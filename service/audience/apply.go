@@ -74,9 +74,10 @@ func (b *applied) sets() {
 		if b.lives(id) {
 			add("stage", id, b.cycles.what[i].stage)
 			add("value.grade", id, b.cycles.what[i].grade)
+			add("risk.grade", id, b.cycles.what[i].risk)
 		}
 	}
-	for _, name := range []string{"gender", "city", "first_source", "stage", "value.grade"} {
+	for _, name := range []string{"gender", "city", "first_source", "stage", "value.grade", "risk.grade"} {
 		b.held.texts[name].replace(b.changed, texts[name])
 	}
 	b.minors.AndNot(b.changed)
@@ -141,7 +142,7 @@ func (b *applied) valuesOf(id int64, v map[string]int64) {
 	}
 	for _, c := range b.cycles.of(id) {
 		v["stage.since"] = c.since
-		v["rfm.recency"], v["rfm.frequency"], v["rfm.monetary"], v["value.score"] = c.recency, c.frequency, c.monetary, c.score
+		v["rfm.recency"], v["rfm.frequency"], v["rfm.monetary"], v["value.score"], v["risk.score"] = c.recency, c.frequency, c.monetary, c.score, c.riskScore
 		if c.alive >= 0 {
 			v["alive"] = c.alive
 		}

@@ -64,7 +64,7 @@ func (q *question) ask(c *segment.Condition, op string) (test, bool) {
 		return q.having(c, op)
 	case "order.product", "order.category":
 		return q.bought(c, op)
-	case "identity", "gender", "stage", "value.grade":
+	case "identity", "gender", "stage", "value.grade", "risk.grade":
 		return q.choice(c, op)
 	case "city", "first_source":
 		return q.text(c, op)
@@ -72,7 +72,7 @@ func (q *question) ask(c *segment.Condition, op string) (test, bool) {
 		return q.moment(c, op)
 	case "birthday", "first_seen_day":
 		return q.anniversary(c, op)
-	case "rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "alive", "expected":
+	case "rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "risk.score", "alive", "expected":
 		return q.number(c, op)
 	case "coupon.usable", "points.balance", "tier":
 		fits, ok := comparing(op, c.Values)

@@ -87,12 +87,12 @@ func newHeld(room int) *held {
 	for _, name := range idFields {
 		h.ids[name] = sets[int64]{}
 	}
-	for _, name := range []string{"identity", "gender", "city", "first_source", "stage", "value.grade"} {
+	for _, name := range []string{"identity", "gender", "city", "first_source", "stage", "value.grade", "risk.grade"} {
 		h.texts[name] = sets[string]{}
 	}
 	for _, name := range []string{
 		"first_seen", "birthday", "trade.orders", "trade.paid", "order.refunded", "order.first", "order.last", "stage.since",
-		"rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "alive", "expected", "coupon.usable", "points.balance", "tier", "tier.since",
+		"rfm.recency", "rfm.frequency", "rfm.monetary", "value.score", "risk.score", "alive", "expected", "coupon.usable", "points.balance", "tier", "tier.since",
 	} {
 		h.columns[name] = newColumn(room)
 	}

@@ -82,8 +82,8 @@ type (
 	}
 	tradeRead struct{ orders, paid, refunded, first, last int64 }
 	cycleRead struct {
-		stage, grade                                                string
-		since, recency, frequency, monetary, score, alive, expected int64
+		stage, grade, risk                                                     string
+		since, recency, frequency, monetary, score, riskScore, alive, expected int64
 	}
 	relationRead struct {
 		staff, code, added, lost, way int64
@@ -270,13 +270,13 @@ func (r *reading) readDays(ctx context.Context, db *gorm.DB, s scope) error {
 }
 
 func (r *reading) readCycles(ctx context.Context, db *gorm.DB, s scope) error {
-	q := "SELECT customer_id, stage, value_grade, stage_since, recency, frequency, monetary, value_score, alive_bp, expected_fen FROM customer_lifecycle WHERE " +
+	q := "SELECT customer_id, stage, value_grade, risk_grade, stage_since, recency, frequency, monetary, value_score, risk_score, alive_bp, expected_fen FROM customer_lifecycle WHERE " +
 		s.of("customer_id") + " ORDER BY customer_id"
 	return each(ctx, db, q, func(rows *sql.Rows) error {
 		var who int64
 		var c cycleRead
 		var since time.Time
-		err := rows.Scan(&who, &c.stage, &c.grade, &since, &c.recency, &c.frequency, &c.monetary, &c.score, &c.alive, &c.expected)
+		err := rows.Scan(&who, &c.stage, &c.grade, &c.risk, &since, &c.recency, &c.frequency, &c.monetary, &c.score, &c.riskScore, &c.alive, &c.expected)
 		c.since = since.UnixMilli()
 		r.cycles.add(who, c)
 		return err

@@ -132,7 +132,7 @@ func (h *house) live(id int64) {
 	}
 	if h.chance(60) {
 		h.create(&model.CustomerLifecycle{CustomerID: id, Stage: pick(h.rnd, stages), StageSince: h.past(), Recency: h.rnd.IntN(6), Frequency: h.rnd.IntN(6), Monetary: h.rnd.IntN(6),
-			ValueScore: int64(h.rnd.IntN(5)), ValueGrade: pick(h.rnd, []string{"A", "B"}), AliveBP: int64(h.rnd.IntN(6) - 1), ExpectedFen: model.Fen(h.rnd.IntN(6) - 1), ComputedAt: h.now})
+			ValueScore: int64(h.rnd.IntN(5)), ValueGrade: pick(h.rnd, []string{"A", "B"}), RiskScore: h.rnd.IntN(5), RiskGrade: pick(h.rnd, []string{"high", "low"}), AliveBP: int64(h.rnd.IntN(6) - 1), ExpectedFen: model.Fen(h.rnd.IntN(6) - 1), ComputedAt: h.now})
 	}
 	h.buy(id)
 	h.win(id)

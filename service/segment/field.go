@@ -104,6 +104,8 @@ var (
 
 var genders = []Choice{{"unknown", "未知", "unknown"}, {"male", "男", "male"}, {"female", "女", "female"}}
 
+var riskGrades = []Choice{{"high", "高", "high"}, {"medium", "中", "medium"}, {"low", "低", "low"}}
+
 var relationStatuses = []Choice{
 	{"active", "跟进中", "followed"}, {"half", "待确认", "not confirmed yet"}, {"left", "客户已删除成员", "the customer left"},
 	{"removed", "成员已删除客户", "removed by staff"},
@@ -242,6 +244,8 @@ var fields = []Field{
 	{Name: "rfm.monetary", Group: "lifecycle", Zh: "RFM 购买金额 M", En: "RFM monetary", Type: Number, Facts: aboutStage, from: oneRow("customer_lifecycle", "monetary")},
 	{Name: "value.score", Group: "lifecycle", Zh: "价值分（0–1000）", En: "Value score, 0 to 1000", Type: Number, Facts: aboutStage, from: oneRow("customer_lifecycle", "value_score")},
 	{Name: "value.grade", Group: "lifecycle", Zh: "价值等级", En: "Value grade", Type: Choices, Facts: aboutStage, from: oneRow("customer_lifecycle", "value_grade")},
+	{Name: "risk.score", Group: "lifecycle", Zh: "流失风险分（0–100）", En: "Risk score, 0 to 100", Type: Number, Facts: aboutStage, from: oneRow("customer_lifecycle", "risk_score")},
+	{Name: "risk.grade", Group: "lifecycle", Zh: "流失风险等级", En: "Risk grade", Type: Choices, Choices: riskGrades, Facts: aboutStage, from: oneRow("customer_lifecycle", "risk_grade")},
 	{Name: "alive", Group: "lifecycle", Zh: "仍活跃的概率（基点）", En: "Probability of being a customer still, in basis points", Type: Number, Facts: aboutStage,
 		from: oneRow("customer_lifecycle", "alive_bp").with("customer_lifecycle.alive_bp >= 0")},
 	{Name: "expected", Group: "lifecycle", Zh: "未来 90 天预期消费", En: "Expected in the next 90 days", Type: Money, Facts: aboutStage,

@@ -402,6 +402,10 @@ func (o oracle) lifecycle(q *Condition, r *model.CustomerLifecycle) bool {
 		return number(r.ValueScore, true)
 	case "value.grade":
 		return text(q, r.ValueGrade)
+	case "risk.score":
+		return number(int64(r.RiskScore), true)
+	case "risk.grade":
+		return text(q, r.RiskGrade)
 	case "alive":
 		return number(r.AliveBP, r.AliveBP >= 0)
 	case "expected":

@@ -148,6 +148,7 @@ func (w *world) customer(id int64) {
 	if w.chance(60) {
 		w.lifecycles = append(w.lifecycles, &model.CustomerLifecycle{CustomerID: id, Stage: pick(w.rnd, stages), StageSince: w.past(), Recency: w.rnd.IntN(6),
 			Frequency: w.rnd.IntN(6), Monetary: w.rnd.IntN(6), ValueScore: int64(w.rnd.IntN(5)), ValueGrade: pick(w.rnd, grades),
+			RiskScore: w.rnd.IntN(5), RiskGrade: pick(w.rnd, riskGrades).Value,
 			AliveBP: int64(w.rnd.IntN(6) - 1), ExpectedFen: model.Fen(w.rnd.IntN(6) - 1), ComputedAt: w.now})
 	}
 	w.hear(id)
