@@ -30,12 +30,16 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseOn(t, modeltest.DB(t))
+}
+
+func newHouseOn(t *testing.T, db *gorm.DB) *house {
+	t.Helper()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &house{t: t, now: clock.NewFake(noon)}
-	db := modeltest.DB(t)
 	h.Service = New(Deps{DB: db, Queue: work.New(db, h.now.Now), Now: h.now.Now, Zone: zone, Logger: slog.New(slog.DiscardHandler), MaxFile: 8 << 20})
 	h.Import(Importer{Kind: "things", Zh: "东西", En: "Things", Columns: thingColumns, Apply: h.apply})
 	h.Export(Exporter{Kind: "things", Zh: "东西", En: "Things", Columns: thingColumns, Check: func(context.Context, []byte) error { return nil }, Page: h.page})
