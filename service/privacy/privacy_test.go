@@ -430,3 +430,42 @@ func TestHoldingsCountWhatIsKept(t *testing.T) {
 	_, err := h.Holdings(t.Context(), 9)
 	h.wantErr("nobody", err, ErrNoCustomer)
 }
+
+// TestP5_EveryTableAboutCustomersIsTold: a table with a customer_id is counted in one of the holdings, or untold says why not.
+func TestP5_EveryTableAboutCustomersIsTold(t *testing.T) {
+	h := newHouse(t)
+	table := func(row any) (name string, about bool) {
+		q := &gorm.Statement{DB: h.db}
+		if err := q.Parse(row); err != nil {
+			t.Fatal(err)
+		}
+		return q.Schema.Table, q.Schema.LookUpField("customer_id") != nil
+	}
+	told, names := map[string]string{}, map[string]bool{}
+	for _, x := range holdings {
+		if names[x.Name] {
+			t.Errorf("%s is told twice", x.Name)
+		}
+		names[x.Name] = true
+		for _, row := range x.rows {
+			name, about := table(row)
+			if !about || told[name] != "" || untold[name] != "" {
+				t.Errorf("%s is counted in %s, in %q, and untold: %q", name, x.Name, told[name], untold[name])
+			}
+			told[name] = x.Name
+		}
+	}
+	here := map[string]bool{}
+	for _, row := range model.Rows() {
+		name, about := table(row)
+		here[name] = about
+		if about && told[name] == "" && untold[name] == "" {
+			t.Errorf("%s speaks of customers, and my data does not", name)
+		}
+	}
+	for name := range untold {
+		if !here[name] {
+			t.Errorf("%s is untold, and no table about customers", name)
+		}
+	}
+}
