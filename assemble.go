@@ -323,7 +323,8 @@ func (p *parts) capabilities(context.Context) (err error) {
 		return err
 	}
 	p.automate()
-	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload, Logger: p.log})
+	p.transfers = transfer.New(transfer.Deps{DB: p.db, Queue: p.queue, Now: p.now, Zone: p.zone, MaxFile: console.MaxUpload,
+		ApprovalAbove: p.cfg.Export.ApprovalAbove, Colleagues: p.staff, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
 		Orders: p.catalog, Deliveries: p.outreach, Segments: p.segments, Viewers: p.staff,

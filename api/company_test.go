@@ -94,6 +94,8 @@ const (
 	importOn // running
 	exportID // done, of the operator
 	exportOn
+	exportWaits
+	roleRequestID
 	fileID
 	ownNote  // of the administrator, about the customer of sales
 	careNote // about a customer whom sales does not see
@@ -534,6 +536,8 @@ func things() []any {
 		&model.ImportProblem{ImportID: importID, Line: 3, Code: "import.nobody", Reason: "没有身份"},
 		&model.ExportRun{ID: exportID, Kind: "customers", StaffID: adminID, Purpose: "回访", Watermark: "ABC", Format: "csv", Columns: `["name"]`, Status: "done", FileID: fileID, ExpiresAt: &later, CreatedAt: noon, UpdatedAt: noon},
 		&model.ExportRun{ID: exportOn, Kind: "orders", StaffID: operatorID, Purpose: "回访", Watermark: "ABD", Format: "xlsx", Columns: `["number"]`, Status: "running", CreatedAt: noon, UpdatedAt: noon},
+		&model.ExportRun{ID: exportWaits, Kind: "orders", StaffID: salesID, Purpose: "回访", Watermark: "ABE", Format: "xlsx", Columns: `["number"]`, Status: "waiting", CreatedAt: noon, UpdatedAt: noon},
+		&model.RoleRequest{ID: roleRequestID, StaffID: targetID, Roles: "operator", State: "waiting", AskedBy: operatorID, CreatedAt: noon},
 		tagBatch(batchID), tagBatch(second), tagRule(ruleID), tagRule(second),
 		journeyRow(journeyID, "active"), journeyRow(second, "draft"), journeyRow(stoppedJourney, "stopped"),
 		&model.JourneyVersion{JourneyID: journeyID, Number: 1, Definition: simpleJourney, Live: true, CreatedBy: operatorID, CreatedAt: noon},

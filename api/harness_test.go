@@ -187,7 +187,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		Coupons: offers, ApprovalAbove: 1000, Logger: log,
 	})
 	ledger.Gives(campaign.Source, pushes)
-	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Logger: log})
+	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Colleagues: r.staff, Logger: log})
 	transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,
 	})

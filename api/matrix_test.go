@@ -92,7 +92,7 @@ func rowOf(role string) int64 {
 // TestS47_WhatRolesMustNotDo holds the table of permissions itself against what is meant.
 func TestS47_WhatRolesMustNotDo(t *testing.T) {
 	c := newCompany(t)
-	administrative := []string{"POST /accounts", "PUT /accounts/{id}", "PUT /accounts/{id}/callback-keys", "POST /staff", "PUT /staff/{id}/roles", "PUT /staff/{id}/login", "PUT /staff/{id}/enabled",
+	administrative := []string{"POST /accounts", "PUT /accounts/{id}", "PUT /accounts/{id}/callback-keys", "POST /staff", "PUT /staff/{id}/roles", "POST /role-requests/{id}/decide", "PUT /staff/{id}/login", "PUT /staff/{id}/enabled",
 		"POST /api-keys", "PUT /api-keys/{id}", "POST /api-keys/{id}/rotate", "DELETE /api-keys/{id}", "POST /webhooks", "PUT /webhooks/{id}", "DELETE /webhooks/{id}",
 		"POST /webhooks/{id}/rotate", "POST /webhooks/{id}/test", "POST /webhook-deliveries/{id}/redeliver"}
 	c.eachRoute(func(r Route, k call) {

@@ -153,6 +153,8 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	get(f, "/staff", may("staff.read"), "成员 · Staff", h.ListStaff)
 	post(f, "/staff", may("staff.write"), "新增后台用户 · Create a console user", h.CreateStaff)
 	put(f, "/staff/{id}/roles", may("staff.write"), "设置角色 · Set roles", h.SetStaffRoles)
+	get(f, "/role-requests", may("staff.read"), "权限申请 · Changes of roles that wait, or waited, for a second administrator", h.ListRoleRequests)
+	post(f, "/role-requests/{id}/decide", may("staff.write"), "审批权限申请 · Approve or refuse a change of roles", h.DecideRoleRequest)
 	put(f, "/staff/{id}/login", may("staff.write"), "设置登录名和密码 · Set login and password", h.SetStaffLogin)
 	put(f, "/staff/{id}/enabled", may("staff.write"), "停用或启用登录 · Allow or forbid signing in", h.EnableStaff)
 	get(f, "/roles", may("staff.read"), "角色 · Roles", h.ListRoles)
@@ -290,6 +292,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/exports", may("export.write"), "新建导出 · Start an export", h.StartExport)
 	get(f, "/exports/{id}", may("export.read"), "导出进度 · How an export stands", h.GetExport)
 	post(f, "/exports/{id}/cancel", may("export.write"), "停止导出 · Stop an export", h.CancelExport)
+	post(f, "/exports/{id}/approve", may("export.approve"), "审批大批量导出 · Let a large export go on, or refuse it", h.ApproveExport)
 	get(f, "/exports/{id}/content", may("export.write"), "下载导出文件 · The file, for whoever asked for it", h.DownloadExport)
 
 	get(f, "/tag-batches", may("tag.batch"), "批量打标 · Batches", h.ListTagBatches)

@@ -166,7 +166,7 @@ func TestS39_S46_WhatOneReplicaEndsIsOverOnAll(t *testing.T) {
 			if a, b := c.me(request{token: token}), other.me(request{token: token}); a != 200 || b != 200 {
 				t.Fatalf("before: %d, %d", a, b)
 			}
-			if rec := end(c, token); rec.Code != 204 {
+			if rec := end(c, token); rec.Code/100 != 2 {
 				t.Fatalf("%d %s", rec.Code, rec.Body)
 			}
 			if a, b := c.me(request{token: token}), other.me(request{token: token}); a != 401 || b != 401 {

@@ -34,6 +34,7 @@ type Config struct {
 	Sync     Sync     `koanf:"sync"`
 	Audience Audience `koanf:"audience"`
 	Campaign Campaign `koanf:"campaign"`
+	Export   Export   `koanf:"export"`
 	SignIn   SignIn   `koanf:"sign_in"`
 	Sidebar  Sidebar  `koanf:"sidebar"`
 	Webhook  Webhook  `koanf:"webhook"`
@@ -107,6 +108,11 @@ type Campaign struct {
 	ApprovalAbove int64 `koanf:"approval_above" doc:"From how many people on a campaign needs the approval of a second person; 0: always."`
 }
 
+// Export is what is taken out.
+type Export struct {
+	ApprovalAbove int64 `koanf:"approval_above" doc:"From more rows than this on an export needs the approval of a second person; 0: the default."`
+}
+
 // SignIn is the console's door.
 type SignIn struct {
 	IdleTimeout     time.Duration `koanf:"idle_timeout" doc:"A session unused for this long ends."`
@@ -149,6 +155,7 @@ func Default() Config {
 		Sync:     Sync{Schedule: "17 3 * * *", Concurrency: 8},
 		Audience: Audience{Index: true},
 		Campaign: Campaign{ApprovalAbove: 1000},
+		Export:   Export{ApprovalAbove: 10_000},
 		SignIn:   SignIn{IdleTimeout: 2 * time.Hour, AbsoluteTimeout: 7 * 24 * time.Hour},
 		Log:      Log{Level: "info", Format: "text"},
 	}

@@ -147,6 +147,9 @@ const KindCouponGift Kind = 220
 // KindContentCheck is what is known of something that a customer wrote.
 const KindContentCheck Kind = 221
 
+// KindRoleRequest is a change of somebody's roles that waits for a second person.
+const KindRoleRequest Kind = 230
+
 // PublicIDs turns row ids into the ids that leave the house and back: one AES block of kind and row
 // id. They can't be guessed, counted, or used for a thing of another kind.
 type PublicIDs struct{ block cipher.Block }

@@ -4,7 +4,7 @@ package model
 func Rows() []any {
 	return []any{
 		&Customer{}, &Identity{}, &PhoneNumber{}, &Relation{}, &TagGroup{}, &Tag{}, &TagAssignment{}, &TagGrant{},
-		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &SignInState{}, &Task{},
+		&Account{}, &Department{}, &Staff{}, &StaffDepartment{}, &StaffRole{}, &RoleRequest{}, &StaffLogin{}, &SignInFailure{}, &Session{}, &SignInState{}, &Task{},
 		&Event{}, &EventDay{}, &EventKind{}, &EventAside{}, &EventFeed{}, &EventFeedBatch{},
 		&CustomField{}, &CustomValue{}, &CustomerTag{}, &CustomerNote{}, &CustomerTouch{}, &ContentCheck{}, &QualityRun{}, &QualityFinding{},
 		&CustomerMerge{}, &MergeMove{}, &MergeReview{}, &CustomerChange{}, &IDConversion{}, &Reveal{},
@@ -12,7 +12,7 @@ func Rows() []any {
 		&TagMirror{}, &TagBatch{}, &TagBatchPart{}, &TagRule{}, &TagRuleMember{}, &TagRuleAct{},
 		&Product{}, &ProductCategory{}, &CustomerOrder{}, &OrderLine{}, &Refund{}, &CustomerTrade{},
 		&CustomerLifecycle{}, &StageChange{}, &LifecycleStage{}, &LifecycleSetting{}, &LifecycleRun{}, &LifecycleBasis{}, &StageDay{},
-		&TransferFile{}, &TransferPart{}, &ImportRun{}, &ImportProblem{}, &ExportRun{},
+		&TransferFile{}, &TransferPart{}, &ImportRun{}, &ImportProblem{}, &ExportRun{}, &ExportApproval{},
 		&ChannelCode{}, &PersonalCode{}, &ChannelCodeStaff{}, &ChannelCodeShift{}, &ChannelCodeTag{}, &ChannelCodeDay{},
 		&Welcome{}, &WelcomeSend{}, &Media{}, &MediaContent{},
 		&Segment{}, &SegmentVersion{}, &SegmentMember{}, &SegmentBuild{}, &SegmentSize{},

@@ -50,6 +50,18 @@ type StaffRole struct {
 	CreatedAt time.Time
 }
 
+// RoleRequest 权限变更申请 is a change of somebody's roles that waits for a second person. Of one person at most one waits.
+type RoleRequest struct {
+	ID        int64
+	StaffID   int64  // whose roles
+	Roles     string // names with commas: all that they would have
+	State     string // waiting, approved, refused, replaced
+	AskedBy   int64
+	DecidedBy int64
+	DecidedAt *time.Time
+	CreatedAt time.Time
+}
+
 // StaffLogin lets a staff member sign in with a password.
 type StaffLogin struct {
 	ID           int64

@@ -58,6 +58,14 @@ type ImportProblem struct {
 	Reason     string
 }
 
+// ExportApproval is what a second person said of a large export. Its key lets one person decide, once.
+type ExportApproval struct {
+	ExportID  int64 `gorm:"primaryKey;autoIncrement:false"`
+	Approved  bool
+	DecidedBy int64
+	DecidedAt time.Time
+}
+
 // ExportRun 导出 is a table on its way out.
 type ExportRun struct {
 	ID         int64
@@ -68,7 +76,7 @@ type ExportRun struct {
 	Format     string // csv, xlsx
 	Filter     string // JSON, of the kind
 	Columns    string // JSON: the keys, in their order
-	Status     string // running, done, failed, cancelled
+	Status     string // running, waiting, done, failed, cancelled, refused
 	FileID     int64  // 0: not yet
 	RowCap     int64
 	Written    int64

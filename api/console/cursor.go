@@ -44,6 +44,7 @@ const (
 	listGroup          = "group"
 	listGroupMember    = "group_member"
 	listExport         = "export"
+	listRoleRequest    = "role_request"
 	listImport         = "import"
 	listImportProblem  = "import_problem"
 	listInbox          = "inbox"

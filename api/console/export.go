@@ -30,16 +30,49 @@ type Export struct {
 	Purpose    string     `json:"purpose"`
 	Format     string     `json:"format" enum:"csv,xlsx"`
 	Columns    []string   `json:"columns" nullable:"false"`
-	Status     string     `json:"status" enum:"running,done,failed,cancelled"`
+	Status     string     `json:"status" enum:"running,waiting,done,failed,cancelled,refused" doc:"waiting: for a second person, because it is large"`
 	Watermark  string     `json:"watermark" doc:"stands in every row"`
 	RowCap     int64      `json:"row_cap"`
 	Written    int64      `json:"written" doc:"rows so far"`
 	Capped     bool       `json:"capped" doc:"there was more"`
 	Downloads  int64      `json:"downloads"`
 	Error      string     `json:"error,omitempty"`
+	DecidedBy  string     `json:"decided_by,omitempty" doc:"the second person"`
+	DecidedAt  *time.Time `json:"decided_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty" doc:"when the file is deleted"`
 	CreatedAt  time.Time  `json:"created_at"`
+}
+
+// exportRuns adds to runs what a second person said of them.
+func (h *Handlers) exportRuns(ctx context.Context, runs ...model.ExportRun) (items []Export, err error) {
+	ids := make([]int64, len(runs))
+	for i := range runs {
+		ids[i] = runs[i].ID
+	}
+	approvals, err := h.Transfers.Approvals(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		e := h.exportRun(&runs[i])
+		if a, ok := approvals[runs[i].ID]; ok {
+			e.DecidedBy, e.DecidedAt = h.IDs.Of(model.KindStaff, a.DecidedBy), &a.DecidedAt
+		}
+		items = append(items, e)
+	}
+	return items, nil
+}
+
+func (h *Handlers) oneExport(ctx context.Context, run *model.ExportRun, err error) (*One[Export], error) {
+	if err != nil {
+		return nil, err
+	}
+	items, err := h.exportRuns(ctx, *run)
+	if err != nil {
+		return nil, err
+	}
+	return one(items[0]), nil
 }
 
 func (h *Handlers) exportRun(r *model.ExportRun) Export {
@@ -61,9 +94,9 @@ func (h *Handlers) ListExports(ctx context.Context, in *PageQuery) (*Page[Export
 	if err != nil {
 		return nil, err
 	}
-	var items []Export
-	for i := range rows {
-		items = append(items, h.exportRun(&rows[i]))
+	items, err := h.exportRuns(ctx, rows...)
+	if err != nil {
+		return nil, err
 	}
 	return newPage(h, listExport, items, lastOf(rows, in.Limit, func(m model.ExportRun) int64 { return m.ID }))
 }
@@ -172,10 +205,7 @@ func (h *Handlers) GetExport(ctx context.Context, in *IDPath) (*One[Export], err
 		return nil, err
 	}
 	run, err := h.Transfers.ExportRun(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return one(h.exportRun(run)), nil
+	return h.oneExport(ctx, run, err)
 }
 
 // CancelExport stops an export.
@@ -185,10 +215,25 @@ func (h *Handlers) CancelExport(ctx context.Context, in *IDPath) (*One[Export], 
 		return nil, err
 	}
 	run, err := h.Transfers.CancelExport(ctx, id)
+	return h.oneExport(ctx, run, err)
+}
+
+// ApproveExportInput is what a second person says of a large export.
+type ApproveExportInput struct {
+	IDPath
+	Body struct {
+		Approve bool `json:"approve"`
+	}
+}
+
+// ApproveExport lets a large export go on, or refuses it. Whoever asked for it may not.
+func (h *Handlers) ApproveExport(ctx context.Context, in *ApproveExportInput) (*One[Export], error) {
+	id, err := h.IDs.Row(model.KindExport, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return one(h.exportRun(run)), nil
+	run, err := h.Transfers.ApproveExport(ctx, ViewerOf(ctx).StaffID, id, in.Body.Approve)
+	return h.oneExport(ctx, run, err)
 }
 
 // DownloadExport gives the file to whoever asked for it, while there is one.

@@ -83,14 +83,18 @@ type CreateStaffInput struct {
 	}
 }
 
-// CreateStaff makes a console user.
+// CreateStaff makes a console user. Roles that need a second person are asked for: the answer says which ones they have.
 func (h *Handlers) CreateStaff(ctx context.Context, in *CreateStaffInput) (*One[StaffMember], error) {
 	b := in.Body
-	row, err := h.Staff.Create(ctx, staff.CreateInput{Login: b.Login, Name: b.Name, Password: b.Password, Roles: b.Roles})
+	row, err := h.Staff.Create(ctx, staff.CreateInput{Login: b.Login, Name: b.Name, Password: b.Password, Roles: b.Roles, By: ViewerOf(ctx).StaffID})
 	if err != nil {
 		return nil, err
 	}
-	return one(h.staffMember(row, b.Roles)), nil
+	roles, err := h.Staff.RolesOf(ctx, []int64{row.ID})
+	if err != nil {
+		return nil, err
+	}
+	return one(h.staffMember(row, roles[row.ID])), nil
 }
 
 // SetRolesInput is what somebody may do from now on.
@@ -101,13 +105,32 @@ type SetRolesInput struct {
 	}
 }
 
-// SetStaffRoles changes somebody's roles; their sessions end.
-func (h *Handlers) SetStaffRoles(ctx context.Context, in *SetRolesInput) (*None, error) {
+// RolesSet is what became of a change of roles.
+type RolesSet struct {
+	Roles   []string     `json:"roles" nullable:"false" doc:"what they have now"`
+	Request *RoleRequest `json:"request,omitempty" doc:"what waits for a second administrator"`
+}
+
+// SetStaffRoles changes somebody's roles; their sessions end. Roles that show the whole house wait for a second administrator.
+func (h *Handlers) SetStaffRoles(ctx context.Context, in *SetRolesInput) (*One[RolesSet], error) {
 	id, err := h.IDs.Row(model.KindStaff, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &None{}, h.Staff.SetRoles(ctx, id, in.Body.Roles)
+	waits, err := h.Staff.AskRoles(ctx, ViewerOf(ctx).StaffID, id, in.Body.Roles)
+	if err != nil {
+		return nil, err
+	}
+	roles, err := h.Staff.RolesOf(ctx, []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	out := RolesSet{Roles: append([]string{}, roles[id]...)}
+	if waits != nil {
+		r := h.roleRequest(waits)
+		out.Request = &r
+	}
+	return one(out), nil
 }
 
 // SetLoginInput lets somebody sign in with a password.

@@ -20,11 +20,14 @@ type CreateInput struct {
 	Name     string
 	Password string
 	Roles    []string
+	// By is the administrator who creates them: roles for which they need a second person are asked for, and not given yet. 0: nobody
+	// is asked, as on the command line.
+	By int64
 }
 
 // CreateAdmin makes an administrator of the console; it fails as Create.
 func (s *Service) CreateAdmin(ctx context.Context, login, name, password string) (*model.Staff, error) {
-	return s.Create(ctx, CreateInput{login, name, password, []string{RoleAdmin}})
+	return s.Create(ctx, CreateInput{Login: login, Name: name, Password: password, Roles: []string{RoleAdmin}})
 }
 
 // Create makes a console user who is no member of any corp. It fails with ErrInvalid,
@@ -50,6 +53,10 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*model.Staff, err
 			return err
 		}
 		if err := s.setLogin(tx, row.ID, in.Login, hash); err != nil {
+			return err
+		}
+		if in.By != 0 {
+			_, err = s.askRolesTx(tx, in.By, row.ID, names)
 			return err
 		}
 		return replaceRoles(tx, row.ID, names, now)
@@ -161,15 +168,19 @@ func (s *Service) SetRoles(ctx context.Context, staffID int64, names []string) e
 		if _, err := lockStaff(tx, staffID); err != nil {
 			return err
 		}
-		have, err := findRoles(tx, []int64{staffID})
-		if err != nil || slices.Equal(have[staffID], names) {
-			return err
-		}
-		if err := replaceRoles(tx, staffID, names, s.now()); err != nil {
-			return err
-		}
-		return revokeSessions(tx, []int64{staffID}, s.now())
+		return s.giveRolesTx(tx, staffID, names)
 	})
+}
+
+func (s *Service) giveRolesTx(tx *gorm.DB, staffID int64, names []string) error {
+	have, err := findRoles(tx, []int64{staffID})
+	if err != nil || slices.Equal(have[staffID], names) {
+		return err
+	}
+	if err := replaceRoles(tx, staffID, names, s.now()); err != nil {
+		return err
+	}
+	return revokeSessions(tx, []int64{staffID}, s.now())
 }
 
 // Disable takes away the right to sign in; all sessions end. It fails with ErrNotFound. Repeatable.

@@ -42,7 +42,7 @@ var (
 	}
 	operating = []string{
 		"customer.write", "tag.write", "segment.write", "channel_code.write", "welcome.write", "sync.run", "work.replay", "inbox.content", "cron.run", "task.write",
-		"tag.batch", "tag_rule.write", "journey.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write", "merge.write", "coupon.write", "coupon.issue", "coupon.approve", "coupon.give", "campaign.write", "campaign.approve", "draw.write", "referral.write", "moderation.write",
+		"tag.batch", "tag_rule.write", "journey.write", "lifecycle.write", "loyalty.write", "points.adjust", "import.write", "export.write", "export.approve", "merge.write", "coupon.write", "coupon.issue", "coupon.approve", "coupon.give", "campaign.write", "campaign.approve", "draw.write", "referral.write", "moderation.write",
 		"event.write",
 		"field.write", "customer.sensitive", "customer.reveal",
 		"delivery.write",

@@ -98,7 +98,7 @@ func statements(t *testing.T, db *gorm.DB) (all, writes *atomic.Int64) {
 func TestRolesTable(t *testing.T) {
 	want := strings.Fields(`customer.read customer.write tag.read tag.write segment.read segment.write channel_code.read channel_code.write welcome.write
 		group.read sync.read sync.run work.read work.replay inbox.read inbox.content cron.read cron.run account.read account.write
-		staff.read staff.write task.read task.write lifecycle.read lifecycle.write import.read import.write export.read export.write tag.batch tag_rule.read tag_rule.write merge.read merge.write event.read event.write field.read field.write quality.read privacy.read privacy.write customer.sensitive customer.reveal
+		staff.read staff.write task.read task.write lifecycle.read lifecycle.write import.read import.write export.read export.write export.approve tag.batch tag_rule.read tag_rule.write merge.read merge.write event.read event.write field.read field.write quality.read privacy.read privacy.write customer.sensitive customer.reveal
 		product.read order.read api_key.read api_key.write webhook.read webhook.write loyalty.read loyalty.write points.adjust
 		coupon.read coupon.write coupon.issue coupon.approve coupon.give delivery.read delivery.write message.read message.write governor.read governor.write campaign.read campaign.write campaign.approve draw.read draw.write referral.read referral.write moderation.read moderation.write
 		journey.read journey.write reveal.read`)

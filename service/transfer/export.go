@@ -96,13 +96,18 @@ func chosen(columns []Column, keys []string) (list []Column, err error) {
 	return list, nil
 }
 
-// CancelExport stops an export. Fails with ErrState when it doesn't run.
+// CancelExport stops an export that runs or waits. Fails with ErrState when it does neither.
 func (s *Service) CancelExport(ctx context.Context, id int64) (*model.ExportRun, error) {
-	if _, err := exportByID(s.DB.WithContext(ctx), id); err != nil {
+	run, err := exportByID(s.DB.WithContext(ctx), id)
+	if err != nil {
 		return nil, err
 	}
+	from := Running
+	if run.Status == Waiting {
+		from = Waiting
+	}
 	now := s.Now()
-	was, err := change[model.ExportRun](s.DB.WithContext(ctx), id, Running, map[string]any{"status": Cancelled, "finished_at": now, "updated_at": now})
+	was, err := change[model.ExportRun](s.DB.WithContext(ctx), id, from, map[string]any{"status": Cancelled, "finished_at": now, "updated_at": now})
 	if err == nil && !was {
 		err = ErrState
 	}
@@ -147,8 +152,11 @@ func FileName(run *model.ExportRun) string {
 	return fmt.Sprintf("%s-%s-%s.%s", run.Kind, run.CreatedAt.Format("20060102"), run.Watermark, run.Format)
 }
 
-// PruneFiles deletes files whose time is over; what is said of their runs stays. A job.
+// PruneFiles deletes files whose time is over, and gives up exports that waited as long; what is said of their runs stays. A job.
 func (s *Service) PruneFiles(ctx context.Context) error {
+	if err := giveUp(s.DB.WithContext(ctx), s.Now()); err != nil {
+		return err
+	}
 	for {
 		ids, err := expired(s.DB.WithContext(ctx), s.Now(), 20)
 		if err != nil || len(ids) == 0 {

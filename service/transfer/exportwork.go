@@ -26,8 +26,12 @@ func (s *Service) runExport(ctx context.Context, _ *work.Lease, p runPayload) er
 		return err
 	}
 	err = s.writeExport(ctx, run)
-	if errors.Is(err, errStopped) {
+	switch {
+	case errors.Is(err, errStopped):
 		return nil
+	case errors.Is(err, errLarge):
+		_, err = change[model.ExportRun](s.DB.WithContext(ctx), run.ID, Running, map[string]any{"status": Waiting, "written": run.Written, "updated_at": s.Now()})
+		return err
 	}
 	if f := fault.Of(err); f != nil && ctx.Err() == nil {
 		now := s.Now()
@@ -100,6 +104,10 @@ func (s *Service) writeTable(ctx context.Context, run *model.ExportRun, f *os.Fi
 
 func (s *Service) writeRows(ctx context.Context, run *model.ExportRun, exporter Exporter, keys []string, out table) error {
 	run.Written, run.Capped = 0, false
+	alone, err := s.mayAlone(ctx, run)
+	if err != nil {
+		return err
+	}
 	q := Query{StaffID: run.StaffID, Filter: []byte(run.Filter), Columns: keys}
 	for from := ""; ; {
 		rows, next, err := exporter.Page(ctx, q, from, exportPage)
@@ -110,6 +118,9 @@ func (s *Service) writeRows(ctx context.Context, run *model.ExportRun, exporter 
 			if run.Written == run.RowCap {
 				run.Capped = true
 				return nil
+			}
+			if run.Written == alone {
+				return errLarge
 			}
 			if len(cells) != len(keys) {
 				return fmt.Errorf("export %s: %d cells for %d columns", run.Kind, len(cells), len(keys))

@@ -16,5 +16,6 @@ var (
 	ErrPurpose     = fault.New(fault.Invalid, "transfer.purpose_missing", "请填写导出用途", "say what the export is for")
 	ErrState       = fault.New(fault.Conflict, "transfer.wrong_state", "当前状态不能这样操作", "not possible in the present state")
 	ErrColumns     = fault.New(fault.Invalid, "transfer.unknown_column", "有不认识的列", "there is a column that is not known")
+	ErrOwn         = fault.New(fault.Forbidden, "transfer.second_person", "需要另一位同事审批", "somebody else has to approve this")
 	ErrExpired     = fault.New(fault.NotFound, "transfer.expired", "文件已过期删除，请重新导出", "the file has expired; export once more")
 )

@@ -40,11 +40,16 @@ func newHouseOn(t *testing.T, db *gorm.DB) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, now: clock.NewFake(noon)}
-	h.Service = New(Deps{DB: db, Queue: work.New(db, h.now.Now), Now: h.now.Now, Zone: zone, Logger: slog.New(slog.DiscardHandler), MaxFile: 8 << 20})
+	h.Service = New(Deps{DB: db, Queue: work.New(db, h.now.Now), Now: h.now.Now, Zone: zone, Logger: slog.New(slog.DiscardHandler), MaxFile: 8 << 20, Colleagues: colleagues{7, 8}})
 	h.Import(Importer{Kind: "things", Zh: "东西", En: "Things", Columns: thingColumns, Apply: h.apply})
 	h.Export(Exporter{Kind: "things", Zh: "东西", En: "Things", Columns: thingColumns, Check: func(context.Context, []byte) error { return nil }, Page: h.page})
 	return h
 }
+
+// colleagues are all who may approve.
+type colleagues []int64
+
+func (c colleagues) HoldersTx(*gorm.DB, ...string) ([]int64, error) { return c, nil }
 
 func thingColumns(context.Context) ([]Column, error) {
 	return []Column{

@@ -20,9 +20,11 @@ import (
 const (
 	Ready     = "ready" // an import that waits to be started
 	Running   = "running"
+	Waiting   = "waiting" // a large export, for a second person
 	Done      = "done"
 	RunFailed = "failed"
 	Cancelled = "cancelled"
+	Refused   = "refused" // a large export, by a second person
 )
 
 // Imports lists the kinds of tables that can be brought in, by name.

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -66,8 +67,41 @@ func progressed(db *gorm.DB, run *model.ExportRun, now time.Time) (bool, error) 
 	return res.RowsAffected > 0, res.Error
 }
 
+func approvalsOf(db *gorm.DB, exportIDs []int64) (map[int64]model.ExportApproval, error) {
+	var rows []model.ExportApproval
+	if len(exportIDs) > 0 {
+		if err := db.Where("export_id IN ?", exportIDs).Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("read approvals of exports: %w", err)
+		}
+	}
+	found := make(map[int64]model.ExportApproval, len(rows))
+	for _, r := range rows {
+		found[r.ExportID] = r
+	}
+	return found, nil
+}
+
+// approvalOf gives nil when nobody has said anything.
+func approvalOf(db *gorm.DB, exportID int64) (*model.ExportApproval, error) {
+	found, err := approvalsOf(db, []int64{exportID})
+	if a, ok := found[exportID]; ok {
+		return &a, err
+	}
+	return nil, err
+}
+
 func countDownload(db *gorm.DB, id int64) error {
 	return db.Exec("UPDATE export_run SET downloads = downloads + 1 WHERE id = ?", id).Error
+}
+
+// giveUp ends exports that nobody has approved in time.
+func giveUp(db *gorm.DB, now time.Time) error {
+	err := db.Model(&model.ExportRun{}).Where("expires_at < ? AND status = ?", now, Waiting).
+		Updates(map[string]any{"status": RunFailed, "error": ErrExpired.Code, "finished_at": now, "updated_at": now}).Error
+	if err != nil {
+		return fmt.Errorf("give up exports that wait: %w", err)
+	}
+	return nil
 }
 
 // expired lists files whose time is over.

@@ -88,7 +88,16 @@ type Deps struct {
 	MaxFile    int64         // bytes of an upload; 0: 64 MiB
 	ExportRows int64         // of one export; 0: 100,000
 	KeepFiles  time.Duration // 0: 24 hours
+	// ApprovalAbove is how many rows one person may take out; a larger export waits for a second person (S-52). 0: 10,000.
+	ApprovalAbove int64
+	// Colleagues know whether there is a second person.
+	Colleagues Colleagues
 	Logger     *slog.Logger
+}
+
+// Colleagues know who may sign in and holds some permissions.
+type Colleagues interface {
+	HoldersTx(tx *gorm.DB, permissions ...string) (staffIDs []int64, err error)
 }
 
 // Service brings in and takes out.
@@ -111,6 +120,9 @@ func New(d Deps) *Service {
 	}
 	if d.ExportRows == 0 {
 		d.ExportRows = 100_000
+	}
+	if d.ApprovalAbove == 0 {
+		d.ApprovalAbove = 10_000
 	}
 	if d.KeepFiles == 0 {
 		d.KeepFiles = 24 * time.Hour
