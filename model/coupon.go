@@ -87,7 +87,7 @@ type Coupon struct {
 	StaffID       int64
 	UseID         int64      // the use that holds it, or that it last ended in
 	Score         int        // of the signs of fraud when it was issued
-	RemindAt      *time.Time // when its reminder is due; nil: none, or done
+	RemindAt      *time.Time // when it is to be told that it expires soon, if it is usable then; nil: never, or done
 	CreatedAt     time.Time
 	MovedAt       time.Time
 }

@@ -111,7 +111,7 @@ func (s *Service) remindAfresh(tx *gorm.DB, c *model.Coupon, until, now time.Tim
 		return nil, err
 	}
 	c.ValidUntil = until
-	return o.remindAt(c, now), nil
+	return o.remindAt(c, now, s.Zone), nil
 }
 
 // Transfer gives a usable coupon of a batch that allows it to another customer; whose limits it counts to

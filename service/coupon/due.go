@@ -49,7 +49,7 @@ func (s *Service) expireDue(ctx context.Context) error {
 	}
 }
 
-// remindDue tells of usable coupons that are about to expire.
+// remindDue tells of usable coupons that are about to expire. Of one that an order or a gift holds at its moment it tells when it comes back.
 func (s *Service) remindDue(ctx context.Context) error {
 	for {
 		n, err := s.duePage(ctx, func(tx *gorm.DB, now time.Time) ([]int64, error) { return remindIDs(tx, now, duePage) }, s.remindTx)
@@ -104,11 +104,11 @@ func (s *Service) remindTx(tx *gorm.DB, list []*model.Coupon, now time.Time) err
 	var facts []event.Fact
 	var ids []int64
 	for _, c := range list {
-		if c.RemindAt == nil || c.RemindAt.After(now) {
+		if c.State != Usable || c.RemindAt == nil || c.RemindAt.After(now) {
 			continue
 		}
 		ids = append(ids, c.ID)
-		if c.State == Usable && now.Before(c.ValidUntil) {
+		if now.Before(c.ValidUntil) {
 			facts = append(facts, event.CouponExpiring{CouponFact: factOf(c, now), ValidUntil: c.ValidUntil})
 		}
 	}

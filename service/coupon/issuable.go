@@ -87,11 +87,11 @@ func (o *offer) validity(at time.Time, zone *time.Location) (from, until time.Ti
 }
 
 // remindAt is when a coupon's reminder is due; nil when none is, or when its time was over already.
-func (o *offer) remindAt(c *model.Coupon, now time.Time) *time.Time {
+func (o *offer) remindAt(c *model.Coupon, now time.Time, zone *time.Location) *time.Time {
 	if o.RemindDays == 0 {
 		return nil
 	}
-	at := c.ValidUntil.AddDate(0, 0, -o.RemindDays)
+	at := c.ValidUntil.In(zone).AddDate(0, 0, -o.RemindDays).UTC()
 	if !at.After(now) {
 		return nil
 	}

@@ -399,7 +399,7 @@ func (g *issuing) make(in *IssueInput, b *batchIssue) *model.Coupon {
 	if c.Score = b.origins.score(in, g.s.Key); b.ReviewAt > 0 && c.Score >= b.ReviewAt {
 		c.State = InReview
 	}
-	c.RemindAt = b.remindAt(c, g.now)
+	c.RemindAt = b.remindAt(c, g.now, g.s.Zone)
 	b.origins.add(in, g.s.Key)
 	return c
 }

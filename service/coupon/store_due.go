@@ -53,9 +53,9 @@ func expiredIDs(tx *gorm.DB, now time.Time, limit int) (ids []int64, err error) 
 	return ids, nil
 }
 
-// remindIDs are coupons whose reminder is due.
+// remindIDs are usable coupons whose reminder is due.
 func remindIDs(tx *gorm.DB, now time.Time, limit int) (ids []int64, err error) {
-	err = tx.Model(&model.Coupon{}).Where("remind_at <= ?", now).Order("remind_at").Limit(limit).Pluck("id", &ids).Error
+	err = tx.Model(&model.Coupon{}).Where("state = ? AND remind_at <= ?", Usable, now).Order("remind_at").Limit(limit).Pluck("id", &ids).Error
 	if err != nil {
 		return nil, fmt.Errorf("find coupons to remind of: %w", err)
 	}

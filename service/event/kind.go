@@ -90,7 +90,7 @@ var orderProperties = []Property{
 
 // couponProperties are what all facts about coupons say.
 var couponProperties = []Property{
-	{Name: "batch_id", Zh: "券批次", En: "Coupon batch", Type: RowID}, {Name: "way", Zh: "领取方式", En: "Way of getting it", Type: Text},
+	{Name: "coupon_id", Zh: "券", En: "Coupon", Type: RowID}, {Name: "batch_id", Zh: "券批次", En: "Coupon batch", Type: RowID}, {Name: "way", Zh: "领取方式", En: "Way of getting it", Type: Text},
 	channelProperty, staffProperty,
 }
 

@@ -99,19 +99,31 @@ func (st *stage) events(ids []int64) error {
 // moments gives customers the moments at which the clock has them enter, and the beginning where they are there already.
 func (st *stage) moments(ids []int64) error {
 	t, with := st.plan.Trigger.of, st.plan.Trigger.With
-	enter := func(who []int64, at time.Time, cause string) {
-		for _, id := range who {
-			if a := st.cast[id]; a != nil {
-				a.cues = append(a.cues, cue{at: at, enter: &candidate{customer: id, cause: cause}})
+	enter := func(who []int64, at time.Time, cause string) error {
+		in := make([]candidate, len(who))
+		for i, id := range who {
+			in[i] = candidate{customer: id, cause: cause}
+		}
+		if t.tell != nil && cause == st.plan.Trigger.Kind {
+			if err := t.tell(st.db, with, at, st.zone, in); err != nil {
+				return err
 			}
 		}
+		for i := range in {
+			if a := st.cast[in[i].customer]; a != nil {
+				a.cues = append(a.cues, cue{at: at, enter: &in[i]})
+			}
+		}
+		return nil
 	}
 	if st.asked.SegmentID != 0 {
 		in, err := membersAmong(st.db, st.asked.SegmentID, ids)
 		if err != nil {
 			return err
 		}
-		enter(keysOf(in), st.asked.From, "segment")
+		if err := enter(keysOf(in), st.asked.From, "segment"); err != nil {
+			return err
+		}
 	}
 	var at []time.Time
 	if t.due != nil {
@@ -127,7 +139,9 @@ func (st *stage) moments(ids []int64) error {
 				return err
 			}
 			in := slices.DeleteFunc(slices.Clone(who), func(id int64) bool { return id > last })
-			enter(in, moment, st.plan.Trigger.Kind)
+			if err := enter(in, moment, st.plan.Trigger.Kind); err != nil {
+				return err
+			}
 			if len(who) < len(ids) || len(in) < len(who) {
 				break
 			}

@@ -94,6 +94,15 @@ func (c *checker) parts() {
 	} else if d.Entry.Key != "" && (len(d.Entry.Key) > 64 || !propertyName.MatchString(d.Entry.Key)) {
 		c.fail("entry.key", "属性名", "the name of a property")
 	}
+	if h := d.starter(); h != nil && h.Key != "" {
+		c.fail("trigger.with.event.key", "开始旅程的事件用 entry.key 区分", "runs are told apart by entry.key")
+	}
+	for i, x := range d.Exits {
+		c.keyed(fmt.Sprintf("exits[%d]", i), x)
+	}
+	if d.Goal != nil {
+		c.keyed("goal.when", d.Goal.Sign)
+	}
 	if d.Holdout < 0 || d.Holdout > 5000 {
 		c.fail("holdout", "0 到 5000 基点", "0 to 5000 basis points")
 	}
@@ -103,11 +112,23 @@ func (c *checker) parts() {
 		}
 		place := fmt.Sprintf("nodes[%d].with", i)
 		c.required(place, n.of.Fields, n.With)
+		if n.of.sign != nil {
+			if s := n.of.sign(n.With); s != nil {
+				c.keyed(place+".when", *s)
+			}
+		}
 		if n.of.check != nil {
 			if field, zh, en := n.of.check(n.With); field != "" {
 				c.fail(place+"."+field, zh, en)
 			}
 		}
+	}
+}
+
+// keyed finds signs that concern the run of a key where runs have none.
+func (c *checker) keyed(place string, s Sign) {
+	if s.Event != nil && s.Event.Key != "" && c.d.Entry.Key == "" && (c.d.Trigger.of == nil || !c.d.Trigger.of.called) {
+		c.fail(place+".event.key", "旅程没有按属性区分（entry.key）", "runs have no key to go by (entry.key)")
 	}
 }
 

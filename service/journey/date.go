@@ -14,24 +14,25 @@ type source struct {
 	Name, Zh, En string
 	// who gives the next customers, above a row id, who have their date on a day.
 	who func(tx *gorm.DB, p Params, day time.Time, after int64, limit int) ([]int64, error)
+	// tell adds what they may say, and the key of their run; nil: nothing.
+	tell func(tx *gorm.DB, p Params, day time.Time, in []candidate) error
 }
 
 // sources is the one table of such dates.
 var sources = []source{
-	{"birthday", "生日", "the birthday", func(tx *gorm.DB, _ Params, day time.Time, after int64, limit int) ([]int64, error) {
+	{Name: "birthday", Zh: "生日", En: "the birthday", who: func(tx *gorm.DB, _ Params, day time.Time, after int64, limit int) ([]int64, error) {
 		return bornOn(tx, monthDays(day), after, limit)
 	}},
-	{"field", "自定义日期字段", "a custom field that is a date", func(tx *gorm.DB, p Params, day time.Time, after int64, limit int) ([]int64, error) {
+	{Name: "field", Zh: "自定义日期字段", En: "a custom field that is a date", who: func(tx *gorm.DB, p Params, day time.Time, after int64, limit int) ([]int64, error) {
 		if p.flag("yearly") {
 			return answeredYearly(tx, p.text("field"), monthDays(day), dayNumber(day), after, limit)
 		}
 		return answeredDay(tx, p.text("field"), dayNumber(day), after, limit)
 	}},
-	{"coupon_expiry", "优惠券到期日", "the last day of a coupon", func(tx *gorm.DB, _ Params, day time.Time, after int64, limit int) ([]int64, error) {
-		y, m, d := day.Date()
-		from := time.Date(y, m, d, 0, 0, 0, 0, day.Location())
-		return couponsUntil(tx, from, from.AddDate(0, 0, 1), after, limit)
-	}},
+	{Name: "coupon_expiry", Zh: "优惠券到期日", En: "the last day of a coupon", who: func(tx *gorm.DB, p Params, day time.Time, after int64, limit int) ([]int64, error) {
+		from, to := couponDay(p, day)
+		return couponsUntil(tx, from, to, after, limit)
+	}, tell: tellCoupons},
 }
 
 var dateFields = []Field{
@@ -52,12 +53,29 @@ func sourceChoices() (out []Choice) {
 
 // onDate gives those whose date is so many days off that it is their turn.
 func onDate(tx *gorm.DB, p Params, at time.Time, zone *time.Location, after int64, limit int) ([]int64, error) {
+	s, day, err := dated(p, at, zone)
+	if err != nil {
+		return nil, err
+	}
+	return s.who(tx, p, day, after, limit)
+}
+
+// tellDate lets those whom a date has enter say what it is the date of.
+func tellDate(tx *gorm.DB, p Params, at time.Time, zone *time.Location, in []candidate) error {
+	s, day, err := dated(p, at, zone)
+	if err != nil || s.tell == nil || len(in) == 0 {
+		return err
+	}
+	return s.tell(tx, p, day, in)
+}
+
+// dated is the source that a trigger names, and the day it looks at.
+func dated(p Params, at time.Time, zone *time.Location) (*source, time.Time, error) {
 	i := slices.IndexFunc(sources, func(s source) bool { return s.Name == p.text("of") })
 	if i < 0 {
-		return nil, fmt.Errorf("no dates named %q", p.text("of"))
+		return nil, at, fmt.Errorf("no dates named %q", p.text("of"))
 	}
-	day := at.In(zone).AddDate(0, 0, int(p.number("before")-p.number("after")))
-	return sources[i].who(tx, p, day, after, limit)
+	return &sources[i], at.In(zone).AddDate(0, 0, int(p.number("before")-p.number("after"))), nil
 }
 
 // dateDue gives the time of day on every day.

@@ -78,6 +78,8 @@ type Sign struct {
 type Happening struct {
 	Kind  string
 	Where []Match
+	// Key names a property: an event concerns the run alone whose Entry.Key it says. Empty: every run.
+	Key string
 }
 
 // Match narrows events by what they say; all must fit.
@@ -248,6 +250,9 @@ func encodeSign(s Sign, refs segment.Refs) any {
 
 func encodeHappening(h *Happening, refs segment.Refs) any {
 	out := map[string]any{"kind": h.Kind}
+	if h.Key != "" {
+		out["key"] = h.Key
+	}
 	var where []any
 	for _, m := range h.Where {
 		value := m.Value
@@ -265,7 +270,7 @@ func encodeHappening(h *Happening, refs segment.Refs) any {
 // idProperties are the properties of facts that hold row ids, and of what. (An origin_id is of many things.)
 var idProperties = map[string]model.Kind{
 	"staff_id": model.KindStaff, "channel_code_id": model.KindChannelCode, "segment_id": model.KindSegment, "group_id": model.KindGroup,
-	"import_id": model.KindImport, "journey_id": model.KindJourney, "batch_id": model.KindCouponBatch,
+	"import_id": model.KindImport, "journey_id": model.KindJourney, "coupon_id": model.KindCoupon, "batch_id": model.KindCouponBatch,
 	"referral_id": model.KindReferral, "inviter_id": model.KindCustomer, "invitee_id": model.KindCustomer,
 }
 

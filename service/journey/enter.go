@@ -19,6 +19,8 @@ type candidate struct {
 	cause    string
 	event    int64
 	said     map[string]string
+	coupon   int64     // that the event is about
+	until    time.Time // that the coupon was good, as the event says
 }
 
 // The bounds of what is kept of a trigger.

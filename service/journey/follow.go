@@ -113,6 +113,11 @@ func (s *Service) enrolPage(ctx context.Context, _ *work.Lease, p enrolRef) erro
 		for i, id := range ids {
 			in[i] = candidate{customer: id, cause: d.Trigger.Kind}
 		}
+		if d.Trigger.of.tell != nil {
+			if err := d.Trigger.of.tell(tx, d.Trigger.With, p.At, s.Zone, in); err != nil {
+				return err
+			}
+		}
 		if _, err := s.enterTx(tx, p.Journey, in); err != nil {
 			return err
 		}

@@ -159,7 +159,11 @@ func (s *Service) startBy(tx *gorm.DB, ears *ears, events []*heard) error {
 	}
 	slices.SortFunc(order, func(a, b *post) int { return int(a.journey.ID - b.journey.ID) })
 	for _, p := range order {
-		if _, err := s.enterTx(tx, p.journey.ID, in[p]); err != nil {
+		who, err := s.ofCoupons(tx, in[p])
+		if err != nil {
+			return err
+		}
+		if _, err := s.enterTx(tx, p.journey.ID, who); err != nil {
 			return err
 		}
 	}
@@ -170,7 +174,11 @@ func (s *Service) startBy(tx *gorm.DB, ears *ears, events []*heard) error {
 func (d *Definition) candidate(h *heard) candidate {
 	c := candidate{customer: h.CustomerID, cause: h.Kind, event: h.ID, said: map[string]string{}}
 	if d.Entry.Key != "" {
-		c.key = cutTo(h.said.text(d.Entry.Key), maxKey)
+		c.key = h.said.keyOf(d.Entry.Key)
+	}
+	if _, isID := idIn(h.Kind, "coupon_id"); isID {
+		c.coupon = rowOf(h.said.text("coupon_id"))
+		c.until, _ = time.Parse(time.RFC3339Nano, h.said.text("valid_until"))
 	}
 	for name := range h.said {
 		// Row ids mean nothing to those who read a message.
@@ -257,7 +265,7 @@ func (d *Definition) hear(r *run, h *heard, lost bool) {
 	if h.OccurredAt.Before(r.EnteredAt.Truncate(time.Second)) { // the platform tells times in seconds
 		return
 	}
-	if g := d.Goal; g != nil && r.GoalAt == nil && r.GoalUntil != nil && !h.OccurredAt.After(*r.GoalUntil) && g.event().fits(h.Kind, h.said) {
+	if g := d.Goal; g != nil && r.GoalAt == nil && r.GoalUntil != nil && !h.OccurredAt.After(*r.GoalUntil) && g.event().concerns(r.EntryKey, h.Kind, h.said) {
 		r.reach(h.OccurredAt)
 		if r.State == Running && !g.Stay {
 			r.wakeUp(wakeEnd + ReasonGoal)
@@ -267,7 +275,7 @@ func (d *Definition) hear(r *run, h *heard, lost bool) {
 		return
 	}
 	for i, x := range d.Exits {
-		if x.event().fits(h.Kind, h.said) {
+		if x.event().concerns(r.EntryKey, h.Kind, h.said) {
 			r.wakeUp(fmt.Sprintf("%s%s:%d", wakeEnd, ReasonExit, i+1))
 			return
 		}
@@ -280,7 +288,7 @@ func (d *Definition) hear(r *run, h *heard, lost bool) {
 	if n == nil || n.of == nil || n.of.sign == nil || h.OccurredAt.Before(r.ArrivedAt.Truncate(time.Second)) {
 		return
 	}
-	if sign := n.of.sign(n.With); sign != nil && sign.event().fits(h.Kind, h.said) {
+	if sign := n.of.sign(n.With); sign != nil && sign.event().concerns(r.EntryKey, h.Kind, h.said) {
 		r.wakeUp(wakeHappened)
 	}
 }

@@ -76,15 +76,15 @@ func (w *live) happened(sign *Sign, who []*run) (map[*run]bool, error) {
 
 // seenBy tells for whom one of the events is the one that is looked out for, since they came to the node.
 func seenBy(h *Happening, who []*run, events []model.Event) map[*run]bool {
-	of := map[int64][]model.Event{}
+	of := map[int64][]*heard{}
 	for _, e := range events {
-		if h.fits(e.Kind, readSaid(e.Payload)) {
-			of[e.CustomerID] = append(of[e.CustomerID], e)
-		}
+		of[e.CustomerID] = append(of[e.CustomerID], &heard{e, readSaid(e.Payload)})
 	}
 	out := map[*run]bool{}
 	for _, r := range who {
-		out[r] = slices.ContainsFunc(of[r.CustomerID], func(e model.Event) bool { return !e.OccurredAt.Before(r.ArrivedAt) })
+		out[r] = slices.ContainsFunc(of[r.CustomerID], func(e *heard) bool {
+			return !e.OccurredAt.Before(r.ArrivedAt) && h.concerns(r.EntryKey, e.Kind, e.said)
+		})
 	}
 	return out
 }

@@ -17,6 +17,14 @@ func readSaid(payload string) said { return said(event.ReadSaid(payload)) }
 // text is one property as a text; empty when it is not said or no plain value.
 func (s said) text(property string) string { return event.Said(s).Text(property) }
 
+// keyOf is what tells apart runs that a customer makes side by side.
+func (s said) keyOf(property string) string { return cutTo(s.text(property), maxKey) }
+
+// concerns tells whether an event of the kind is the one that is meant for the run of a key.
+func (h *Happening) concerns(key, kind string, what said) bool {
+	return h.fits(kind, what) && (h.Key == "" || what.keyOf(h.Key) == key)
+}
+
 // fits tells whether an event of the kind is the one that is meant.
 func (h *Happening) fits(kind string, what said) bool {
 	if h == nil || h.Kind != kind {

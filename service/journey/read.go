@@ -283,6 +283,7 @@ func (r *reader) ids(place string, f Field, raw json.RawMessage) any {
 func (r *reader) happening(place string, raw json.RawMessage) any {
 	var in struct {
 		Kind  string `json:"kind"`
+		Key   string `json:"key"`
 		Where []struct {
 			Property string `json:"property"`
 			Op       string `json:"op"`
@@ -298,7 +299,10 @@ func (r *reader) happening(place string, raw json.RawMessage) any {
 		r.fail(place+".kind", "没有这种事件", "no such kind of event")
 		return nil
 	}
-	h := &Happening{Kind: in.Kind}
+	h := &Happening{Kind: in.Kind, Key: in.Key}
+	if _, known := kind.Property(in.Key); in.Key != "" && !known {
+		r.fail(place+".key", "这种事件没有这个属性", "events of this kind say no such thing")
+	}
 	for i, m := range in.Where {
 		at := fmt.Sprintf("%s.where[%d]", place, i)
 		p, known := kind.Property(m.Property)

@@ -56,6 +56,38 @@ func couponsUntil(tx *gorm.DB, from, to time.Time, after int64, limit int) (ids 
 	return ids, nil
 }
 
+const titleColumns = "coupon.id, coupon.customer_id, coupon.state, coupon.valid_until, coupon_batch.name"
+
+// couponTitles tells of coupons, by their ids.
+func couponTitles(tx *gorm.DB, ids []int64) (map[int64]*couponTitle, error) {
+	var rows []*couponTitle
+	err := tx.Model(&model.Coupon{}).Select(titleColumns).Joins("JOIN coupon_batch ON coupon_batch.id = coupon.batch_id").Where("coupon.id IN ?", ids).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("find coupons of events: %w", err)
+	}
+	m := make(map[int64]*couponTitle, len(rows))
+	for _, r := range rows {
+		m[r.ID] = r
+	}
+	return m, nil
+}
+
+// couponsEnding tells of the usable coupons of customers whose last moment lies within a time, by customer, those that end first first.
+func couponsEnding(tx *gorm.DB, from, to time.Time, customers []int64) (map[int64][]*couponTitle, error) {
+	var rows []*couponTitle
+	err := tx.Model(&model.Coupon{}).Select(titleColumns).Joins("JOIN coupon_batch ON coupon_batch.id = coupon.batch_id").
+		Where("coupon.customer_id IN ? AND coupon.state = ? AND coupon.valid_until > ? AND coupon.valid_until <= ?", customers, coupon.Usable, from.UTC(), to.UTC()).
+		Order("coupon.valid_until, coupon.id").Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("find which coupons expire: %w", err)
+	}
+	m := map[int64][]*couponTitle{}
+	for _, r := range rows {
+		m[r.CustomerID] = append(m[r.CustomerID], r)
+	}
+	return m, nil
+}
+
 func membersAfter(tx *gorm.DB, segment, after int64, limit int) (ids []int64, err error) {
 	err = tx.Model(&model.SegmentMember{}).Where("segment_id = ? AND left_at IS NULL AND customer_id > ?", segment, after).
 		Order("customer_id").Limit(limit).Pluck("customer_id", &ids).Error

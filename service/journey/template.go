@@ -115,12 +115,15 @@ var templates = []Template{
 			{"id":"end","step":"exit"}]}`,
 	}, {
 		Name: "coupon_expiry", Zh: "优惠券到期提醒", En: "A coupon is about to expire",
-		AboutZh: "券到期前三天提醒一次，最后一天没用的再提醒一次。", AboutEn: "Three days before a coupon expires, and once more on its last day.",
-		definition: `{"trigger":{"kind":"date","with":{"of":"coupon_expiry","before":3,"at":"10:00"}},"entry":{"again":"after_days","days":7},
-			"goal":{"when":{"event":{"kind":"order.paid"}},"within":"4d"},"start":"first","nodes":[
-			{"id":"first","title":"还有三天","step":"message","with":{"channel":"inbox","expires":"1d"},"next":{"next":"bide"}},
+		AboutZh: "按券批次设的「到期前几天提醒」提醒每张券，两天后没用的再提醒一次（批次设三天时是最后一天）。用掉、转赠、作废、延期的不再提醒。", AboutEn: "Of each coupon, as many days before its end as its batch says, and once more two days later: on the last day where the batch says three. Not of those that are used, given away, void or good for longer.",
+		definition: `{"trigger":{"kind":"event","with":{"event":{"kind":"coupon.expiring"}}},"entry":{"again":"after_exit","key":"coupon_id"},
+			"goal":{"when":{"event":{"kind":"coupon.redeemed","key":"coupon_id"}},"within":"4d"},
+			"exits":[{"event":{"kind":"coupon.expired","key":"coupon_id"}},{"event":{"kind":"coupon.voided","key":"coupon_id"}},{"event":{"kind":"coupon.given","key":"coupon_id"}},
+			{"event":{"kind":"coupon.gift_opened","key":"coupon_id"}},{"event":{"kind":"coupon.extended","key":"coupon_id"}}],"start":"morning","nodes":[
+			{"id":"morning","step":"wait_clock","with":{"at":"10:00"},"next":{"next":"first"}},
+			{"id":"first","title":"快到期了","step":"message","with":{"channel":"inbox","expires":"1d"},"next":{"next":"bide"}},
 			{"id":"bide","step":"wait","with":{"for":"2d"},"next":{"next":"last"}},
-			{"id":"last","title":"明天就过期了","step":"message","with":{"channel":"inbox","expires":"12h"},"next":{"next":"end"}},
+			{"id":"last","title":"最后一天","step":"message","with":{"channel":"inbox","expires":"12h"},"next":{"next":"end"}},
 			{"id":"end","step":"exit"}]}`,
 	}, {
 		Name: "group_to_purchase", Zh: "入群到首购", En: "From the group to a purchase",

@@ -22,6 +22,8 @@ type trigger struct {
 	// who gives the next customers, above a row id, whom the clock enrols at a moment, or who are enrolled when the journey
 	// begins; nil: nobody.
 	who func(tx *gorm.DB, p Params, at time.Time, zone *time.Location, after int64, limit int) ([]int64, error)
+	// tell adds what those may say whom the clock enrols, and the key of their run; nil: nothing.
+	tell func(tx *gorm.DB, p Params, at time.Time, zone *time.Location, in []candidate) error
 	// now tells whether those who are there are enrolled when the journey begins; nil: they aren't.
 	now func(p Params) bool
 	// called: other systems start it.
@@ -68,7 +70,7 @@ var triggers = []*trigger{
 		Fields: []Field{{Name: "code", Zh: "渠道活码", En: "channel code", Type: Ref, Required: true, Kind: model.KindChannelCode}},
 		on:     func(p Params) *Happening { return about(event.KindCustomerAdded, "channel_code_id", p.number("code")) },
 	}, {
-		Name: "date", Zh: "生日等日期", En: "A date such as the birthday", Fields: dateFields, due: dateDue, who: onDate,
+		Name: "date", Zh: "生日等日期", En: "A date such as the birthday", Fields: dateFields, due: dateDue, who: onDate, tell: tellDate,
 	}, {
 		Name: "schedule", Zh: "定时", En: "A schedule",
 		Fields: []Field{{Name: "cron", Zh: "时间（cron）", En: "when (cron)", Type: Cron, Required: true}, segmentField},
@@ -92,5 +94,5 @@ var triggers = []*trigger{
 
 // about is an event that names a row.
 func about(kind, property string, id int64) *Happening {
-	return &Happening{kind, []Match{{Property: property, Op: "is", Value: number(id)}}}
+	return &Happening{Kind: kind, Where: []Match{{Property: property, Op: "is", Value: number(id)}}}
 }

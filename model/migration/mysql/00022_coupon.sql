@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS coupon (
     KEY ix_coupon_batch_id_id (batch_id, id),
     KEY ix_coupon_customer_id_state_valid_until (customer_id, state, valid_until),
     KEY ix_coupon_state_valid_until (state, valid_until),
-    KEY ix_coupon_remind_at (remind_at)
+    KEY ix_coupon_state_remind_at (state, remind_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 
 CREATE TABLE IF NOT EXISTS coupon_entry (

@@ -85,7 +85,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS uq_coupon_claimer_id_batch_id_number ON coupon
 CREATE INDEX IF NOT EXISTS ix_coupon_batch_id_id ON coupon (batch_id, id);
 CREATE INDEX IF NOT EXISTS ix_coupon_customer_id_state_valid_until ON coupon (customer_id, state, valid_until);
 CREATE INDEX IF NOT EXISTS ix_coupon_state_valid_until ON coupon (state, valid_until);
-CREATE INDEX IF NOT EXISTS ix_coupon_remind_at ON coupon (remind_at);
+CREATE INDEX IF NOT EXISTS ix_coupon_state_remind_at ON coupon (state, remind_at);
 
 CREATE TABLE IF NOT EXISTS coupon_entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
