@@ -9,11 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"zhiyin/model"
 	"zhiyin/service/clock"
@@ -34,7 +36,7 @@ type EventsOptions struct {
 // Events measures how fast tracked events are recorded by the service, with everything that belongs to
 // it: validation, dedupe by the client's id, daily counts, a feed. Beside it, in the same run and on empty
 // tables each time, the same rows are written by LOAD DATA, with and without the counts, and by one GORM
-// batch insert per call. Without LOAD DATA (SQLite has none) large INSERTs stand for it.
+// batch insert per call: of the events alone, and in one transaction that also knows repeats and keeps the counts, as the service does. Without LOAD DATA (SQLite has none) large INSERTs stand for it.
 func Events(ctx context.Context, o EventsOptions, out io.Writer) error {
 	o = o.withDefaults()
 	db, err := model.Open(ctx, model.Options{DSN: o.DSN, MaxConns: o.Callers + 4, StatementTimeout: 2 * time.Minute})
@@ -55,7 +57,8 @@ func Events(ctx context.Context, o EventsOptions, out io.Writer) error {
 	b.writeText()
 	settings := []*eventSetting{
 		{name: "LOAD DATA, events", run: b.loadEvents, events: true}, {name: "LOAD DATA, events and counts", run: b.loadAll, events: true, counts: true},
-		{name: "GORM batch insert per call", run: b.gorm, events: true}, {name: "the service", run: b.track, events: true, counts: true},
+		{name: "GORM batch insert per call", run: b.gorm, events: true},
+		{name: "GORM, repeats and counts too", run: b.gormAll, events: true, counts: true}, {name: "the service", run: b.track, events: true, counts: true},
 	}
 	fmt.Fprintf(out, "%d events, %d a call, %d callers; %d rows, %d counts\n", o.Events, o.PerCall, o.Callers, len(b.events), len(b.days))
 	for round := range o.Rounds {
@@ -182,6 +185,67 @@ func (b *eventBench) gorm(ctx context.Context) error {
 	})
 }
 
+// gormAll has the same callers do by GORM what the service leaves: a call's rows without those that are there, and its counts.
+func (b *eventBench) gormAll(ctx context.Context) error {
+	return b.concurrently(func(i int) error {
+		rows := b.events[i*b.PerCall : (i+1)*b.PerCall]
+		return model.InTx(ctx, b.db, func(tx *gorm.DB) error {
+			insert := append([]model.Event{}, rows...)
+			if err := model.InsertIgnore(tx).Create(&insert).Error; err != nil {
+				return err
+			}
+			days := daysOf(rows)
+			return tx.Clauses(b.adding()).Create(&days).Error
+		})
+	})
+}
+
+// adding makes an INSERT of counts add to those that are there.
+func (b *eventBench) adding() clause.OnConflict {
+	given := func(column string) string {
+		if model.IsSQLite(b.db) {
+			return "excluded." + column
+		}
+		return "VALUES(" + column + ")"
+	}
+	return clause.OnConflict{
+		Columns: []clause.Column{{Name: "customer_id"}, {Name: "kind"}, {Name: "item"}, {Name: "day"}},
+		DoUpdates: clause.Assignments(map[string]any{
+			"times": gorm.Expr("event_day.times + " + given("times")), "value": gorm.Expr("event_day.value + " + given("value")),
+			"first_at": gorm.Expr("CASE WHEN " + given("first_at") + " < event_day.first_at THEN " + given("first_at") + " ELSE event_day.first_at END"),
+			"last_at":  gorm.Expr("CASE WHEN " + given("last_at") + " > event_day.last_at THEN " + given("last_at") + " ELSE event_day.last_at END"),
+		}),
+	}
+}
+
+// daysOf counts events, in an order in which callers don't wait for one another in a circle.
+func daysOf(events []model.Event) (days []model.EventDay) {
+	for _, e := range events {
+		at := e.OccurredAt.In(time.FixedZone("UTC+8", 8*60*60))
+		days = append(days, model.EventDay{CustomerID: e.CustomerID, Kind: e.Kind, Item: e.Item, Day: at.Year()*10_000 + int(at.Month())*100 + at.Day(), Times: 1, Value: e.Value, FirstAt: e.OccurredAt, LastAt: e.OccurredAt})
+	}
+	slices.SortFunc(days, func(x, y model.EventDay) int {
+		return cmp.Or(cmp.Compare(x.CustomerID, y.CustomerID), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Item, y.Item), cmp.Compare(x.Day, y.Day))
+	})
+	at := 0
+	for _, d := range days[min(1, len(days)):] {
+		last := &days[at]
+		if d.CustomerID != last.CustomerID || d.Kind != last.Kind || d.Item != last.Item || d.Day != last.Day {
+			at++
+			days[at] = d
+			continue
+		}
+		last.Times, last.Value = last.Times+d.Times, last.Value+d.Value
+		if d.FirstAt.Before(last.FirstAt) {
+			last.FirstAt = d.FirstAt
+		}
+		if d.LastAt.After(last.LastAt) {
+			last.LastAt = d.LastAt
+		}
+	}
+	return days[:min(at+1, len(days))]
+}
+
 // concurrently does each of the calls once, Callers at a time.
 func (b *eventBench) concurrently(do func(i int) error) error {
 	var next atomic.Int64
@@ -214,7 +278,8 @@ func (b *eventBench) report(out io.Writer, settings []*eventSetting) {
 		m[i] = medians(s.seen)
 		fmt.Fprintf(out, "%-32s %10.0f %11s %11s %11s\n", s.name, m[i].perSecond, m[i].cpu().Round(100*time.Nanosecond), m[i].goCPU.Round(100*time.Nanosecond), m[i].dataCPU.Round(100*time.Nanosecond))
 	}
-	load, all, gorm, ours := m[0], m[1], m[2], m[3]
-	fmt.Fprintf(out, "\nthe service / LOAD DATA of the events %.2f   / LOAD DATA of events and counts %.2f   / GORM batch %.2f   CPU / LOAD DATA of both %.2f\n",
-		ours.perSecond/load.perSecond, ours.perSecond/all.perSecond, ours.perSecond/gorm.perSecond, float64(ours.cpu())/float64(max(all.cpu(), 1)))
+	load, all, gorm, gormAll, ours := m[0], m[1], m[2], m[3], m[4]
+	fmt.Fprintf(out, "\nthe service / LOAD DATA of the events %.2f   / LOAD DATA of events and counts %.2f   / GORM of the events %.2f   / GORM of both %.2f\nCPU / LOAD DATA of both %.2f   / GORM of the events %.2f   / GORM of both %.2f\n",
+		ours.perSecond/load.perSecond, ours.perSecond/all.perSecond, ours.perSecond/gorm.perSecond, ours.perSecond/gormAll.perSecond,
+		float64(ours.cpu())/float64(max(all.cpu(), 1)), float64(ours.cpu())/float64(max(gorm.cpu(), 1)), float64(ours.cpu())/float64(max(gormAll.cpu(), 1)))
 }
