@@ -121,7 +121,7 @@ type SignIn struct {
 
 // Sidebar is the page beside a chat in WeCom.
 type Sidebar struct {
-	PageURL string   `koanf:"page_url" doc:"Address of the sidebar's page, where staff come back to after signing in; empty: /sidebar/ below server.public_url. Its host must be a trusted domain of the app."`
+	PageURL string   `koanf:"page_url" doc:"Address of the sidebar's page, which you build on the sidebar face, and where staff come back to after signing in; empty: /sidebar/ below server.public_url, where your proxy serves it. Its host must be a trusted domain of the app."`
 	Origins []string `koanf:"origins" doc:"Origins, such as https://scrm.example.com, whose pages may be signed for the JS-SDK; empty: that of the sidebar's page."`
 }
 
