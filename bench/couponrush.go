@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -75,7 +76,8 @@ func (b *couponBench) bareLock(ctx context.Context) error {
 
 func (b *couponBench) input(batch int64, i int, key string) coupon.IssueInput {
 	return coupon.IssueInput{
-		BatchID: batch, CustomerID: int64(i + 1), Source: coupon.SourceClaim, Key: coupon.Key{Whose: fmt.Sprint("customer:", i+1), Name: fmt.Sprintf("%s-%d", key, batch)},
+		BatchID: batch, CustomerID: int64(i + 1), Source: coupon.SourceClaim,
+		Key: coupon.Key{Whose: "customer:" + strconv.Itoa(i+1), Name: key + "-" + strconv.FormatInt(batch, 10)},
 	}
 }
 
