@@ -22,7 +22,7 @@ func (p *parts) reach() {
 	})
 	p.customers.Owns(p.outreach.Mover())
 	p.channels = channel.New(channel.Deps{
-		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Messages: p.messages, Ledger: p.outreach, Governor: p.governor, Media: p.acquisition, Tasks: p.staff,
+		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Messages: p.messages, Ledger: p.outreach, Media: p.acquisition, Tasks: p.staff,
 		Persons: p.customers, Addresses: p.profiles, Vault: p.vault, Guard: webhook.Guard{AllowPrivate: p.cfg.Webhook.AllowPrivate},
 		OpenURL: p.cfg.Server.PublicURL, Logger: p.log,
 		Corp: func(a string) channel.Corp { return p.gateway.Corp(a) }, MiniApp: func(a string) channel.MiniApp { return p.gateway.MiniApp(a) },

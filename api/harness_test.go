@@ -173,7 +173,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		t.Fatal(err)
 	}
 	channels := channel.New(channel.Deps{
-		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Governor: gov, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
+		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
 		Vault: vaulttest.New(t), Logger: log, Corp: func(string) channel.Corp { return massCorp{} }, MiniApp: func(string) channel.MiniApp { return r.platform },
 	})
 	ledger.Register(postbox{})

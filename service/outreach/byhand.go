@@ -9,6 +9,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/service/fault"
+	"zhiyin/service/outreach/governor"
 )
 
 // ErrNotMember: customers hear from members of the company at the platform.
@@ -59,4 +60,37 @@ func (s *Service) ByHandOf(ctx context.Context, staffID, id int64) (*Listed, err
 		return nil, ErrNotFound
 	}
 	return d, err
+}
+
+// AskAnew asks the governor once more about a message that was let out and left to a person, who is about to send it: that may be days
+// later, when it has lost its sense, is unwanted, or comes on top of others. Where it is allowed it counts from now on.
+func (s *Service) AskAnew(ctx context.Context, id int64) (ruling governor.Ruling, err error) {
+	err = model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+		rows, err := deliveriesOf(tx, []int64{id})
+		if err != nil {
+			return fmt.Errorf("find what is about to be sent: %w", err)
+		}
+		if len(rows) == 0 {
+			return ErrNotFound
+		}
+		lane, err := laneOf(tx, rows[0].LaneID)
+		if err != nil {
+			return fmt.Errorf("find the lane of what is about to be sent: %w", err)
+		}
+		channel, known := s.Channel(lane.Channel)
+		if !known {
+			return ErrNotFound
+		}
+		asks, err := s.asksTx(tx, lane, channel.Describe(), rows)
+		if err != nil {
+			return err
+		}
+		asks[0].Anew = true
+		rulings, err := s.Governor.RuleTx(tx, asks)
+		if err == nil {
+			ruling = rulings[0]
+		}
+		return err
+	})
+	return ruling, err
 }

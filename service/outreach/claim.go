@@ -134,6 +134,22 @@ func (s *Service) rulings(tx *gorm.DB, lane *model.DeliveryLane, ch Description,
 	if len(rows) == 0 {
 		return nil, nil
 	}
+	asks, err := s.asksTx(tx, lane, ch, rows)
+	if err != nil {
+		return nil, err
+	}
+	rulings, err := s.Governor.RuleTx(tx, asks)
+	if err != nil {
+		return nil, err
+	}
+	if len(rulings) != len(asks) {
+		return nil, fmt.Errorf("the governor answered %d of %d asks", len(rulings), len(asks))
+	}
+	return rulings, s.giveTx(tx, lane, rows, rulings)
+}
+
+// asksTx is what the governor is asked about deliveries of a lane.
+func (s *Service) asksTx(tx *gorm.DB, lane *model.DeliveryLane, ch Description, rows []model.Delivery) ([]governor.Ask, error) {
 	hashes, err := s.contentHashes(tx, rows)
 	if err != nil {
 		return nil, err
@@ -152,14 +168,7 @@ func (s *Service) rulings(tx *gorm.DB, lane *model.DeliveryLane, ch Description,
 			asks[i].ExpiresAt = *r.ExpiresAt
 		}
 	}
-	rulings, err := s.Governor.RuleTx(tx, asks)
-	if err != nil {
-		return nil, err
-	}
-	if len(rulings) != len(asks) {
-		return nil, fmt.Errorf("the governor answered %d of %d asks", len(rulings), len(asks))
-	}
-	return rulings, s.giveTx(tx, lane, rows, rulings)
+	return asks, nil
 }
 
 func (s *Service) contentHashes(tx *gorm.DB, rows []model.Delivery) (map[int64][32]byte, error) {

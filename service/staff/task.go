@@ -47,6 +47,11 @@ func (s *Service) AddTaskTx(tx *gorm.DB, in TaskInput) error {
 	})
 }
 
+// DropTaskTx ends a task that has lost its sense, in the caller's transaction, and tells whether it was open.
+func (s *Service) DropTaskTx(tx *gorm.DB, id int64) (dropped bool, err error) {
+	return closeTask(tx, nil, id, TaskDropped, s.now())
+}
+
 // TaskFilter selects tasks for a list.
 type TaskFilter struct {
 	StaffID    int64       // 0: everybody in the viewer's scope

@@ -79,6 +79,8 @@ type Ledger interface {
 	PlanTx(tx *gorm.DB, in []outreach.Intent) (planned int, err error)
 	// ReportTx writes what became of up to 1,000 deliveries. Repeatable: no state goes back.
 	ReportTx(tx *gorm.DB, news []News) (changed int, err error)
+	// AskAnew asks the governor about a delivery that somebody is about to send by hand.
+	AskAnew(ctx context.Context, id int64) (governor.Ruling, error)
 }
 
 // News is what became of a delivery after the platform had accepted it.
@@ -87,12 +89,7 @@ type News = outreach.Report
 // Tasks keeps what staff have to do; *staff.Service is one.
 type Tasks interface {
 	AddTaskTx(tx *gorm.DB, in staff.TaskInput) error
-	CloseTask(ctx context.Context, v *staff.Viewer, id int64, status string) error
-}
-
-// Governor says whether customers may be reached; *governor.Governor is one.
-type Governor interface {
-	Explain(ctx context.Context, a governor.Ask) (*governor.Explanation, error)
+	DropTaskTx(tx *gorm.DB, id int64) (dropped bool, err error)
 }
 
 // Persons reads what identities hide; *customer.Service is one.
@@ -118,7 +115,6 @@ type Deps struct {
 	Messages  Messages
 	Media     Media
 	Ledger    Ledger
-	Governor  Governor
 	Tasks     Tasks
 	Persons   Persons
 	Vault     *vault.Vault

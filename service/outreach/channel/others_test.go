@@ -15,11 +15,15 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/fault"
 	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/outreach/message"
+	"zhiyin/service/privacy"
 	"zhiyin/service/staff"
 )
 
@@ -343,6 +347,99 @@ func TestTaskOfWhoWantsItNoMore(t *testing.T) {
 	}
 	if id, err := town.TaskOf(t.Context(), rows[0].DeliveryID); err != nil || id != rows[0].TaskID {
 		t.Errorf("the delivery's task is %d, %v", id, err)
+	}
+}
+
+// willing is customers who want everything.
+type willing struct{}
+
+func (willing) WishesTx(*gorm.DB, []int64) (map[int64]*privacy.Wish, error) { return nil, nil }
+
+// TestTaskIsAskedAnew: a task may lie for days. What it asks to be sent counts when it is sent, does not come on top of what the customer
+// got meanwhile, and ends when it has lost its sense.
+func TestTaskIsAskedAnew(t *testing.T) {
+	town := newTown(t)
+	arbiter := governor.New(governor.Deps{DB: town.db, Now: town.clock, Zone: shanghai, Wishes: willing{}})
+	limit := func(quiet ...governor.Quiet) {
+		t.Helper()
+		now, err := arbiter.Setting(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules := governor.Setting{Revision: now.Revision, Caps: []governor.Cap{{Window: governor.WindowRolling, Hours: 24, Most: 1}}, Quiet: quiet}
+		if _, err := arbiter.Save(t.Context(), rules, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit()
+	town.ledger.Governor = arbiter
+	for id := range int64(4) {
+		town.says(id, message.Content{Text: fmt.Sprint("新品", id)})
+	}
+	member, customer := town.staff["staff0001"].ID, town.followedBy("staff0001")[0]
+	ask := func(id int64, worth time.Duration) {
+		town.plan(outreach.Intent{
+			Channel: NameTask, AccountID: town.corp.ID, StaffID: member, CustomerID: customer, MessageID: id, Occurrence: fmt.Sprint(id), DueAt: town.clock(), ExpiresAt: town.clock().Add(worth),
+		})
+	}
+	who := &staff.Viewer{StaffID: member, Roles: []string{staff.RoleSales}}
+	content := func(n int) error {
+		var rows []model.TaskMessage
+		if err := town.db.Order("id").Find(&rows).Error; err != nil || len(rows) <= n {
+			t.Fatalf("tasks %+v, %v", rows, err)
+		}
+		_, err := town.TaskContentOf(t.Context(), who, rows[n].TaskID)
+		return err
+	}
+	notYet := func(what string, err error, why string, from, to time.Duration) {
+		t.Helper()
+		f := fault.Of(err)
+		if !errors.Is(err, ErrNotYet) || f == nil || len(f.Fields) != 2 || f.Fields[0].Reason != why {
+			t.Errorf("%s: %v", what, err)
+			return
+		}
+		if at, err := time.Parse(time.RFC3339, f.Fields[1].Reason); err != nil || at.Before(town.clock().Add(from)) || at.After(town.clock().Add(to)) {
+			t.Errorf("%s: it has to wait until %v, %v", what, at, err)
+		}
+	}
+	ask(0, 100*time.Hour)
+	town.wait(map[string]int{"accepted": 1})
+	town.move(25 * time.Hour)
+	ask(1, 100*time.Hour)
+	town.wait(map[string]int{"accepted": 2})
+	notYet("on top of another", content(0), governor.ReasonCap, 23*time.Hour, 24*time.Hour)
+	if err := content(1); err != nil {
+		t.Errorf("the other itself: %v", err)
+	}
+	town.move(24*time.Hour + time.Minute)
+	clock := town.clock().In(shanghai)
+	minute := clock.Hour()*60 + clock.Minute()
+	limit(governor.Quiet{From: (minute + 1410) % 1440, To: (minute + 30) % 1440})
+	notYet("at night", content(0), governor.ReasonQuiet, 28*time.Minute, 31*time.Minute)
+	limit()
+	for range 2 {
+		if err := content(0); err != nil {
+			t.Errorf("a day later: %v", err)
+		}
+	}
+	ask(2, time.Hour) // what is sent only now counts now
+	town.wait(map[string]int{"accepted": 2, "suppressed cap": 1})
+
+	// The second is done in time, the first loses its sense.
+	town.db.Model(&model.Task{}).Where("id = (SELECT task_id FROM task_message WHERE id = 2)").Updates(map[string]any{"status": staff.TaskDone, "closed_at": town.clock()})
+	town.move(51 * time.Hour)
+	for range 2 {
+		if err := content(0); !errors.Is(err, ErrUnwanted) {
+			t.Errorf("after its time: %v", err)
+		}
+	}
+	ask(3, time.Hour)
+	town.wait(map[string]int{"accepted": 2, "failed expired": 1, "suppressed cap": 1})
+	town.move(time.Hour)
+	town.job(town.ReportTasks)
+	town.wait(map[string]int{"sent": 1, "failed expired": 2, "suppressed cap": 1})
+	if n := modeltest.Count[model.Task](t, town.db, "status = ?", staff.TaskOpen); n != 0 {
+		t.Errorf("%d tasks are open", n)
 	}
 }
 

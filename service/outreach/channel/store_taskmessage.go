@@ -36,6 +36,18 @@ func endedTasks(tx *gorm.DB, limit int) ([]endedTask, error) {
 	return rows, nil
 }
 
+// staleTasks are open tasks whose message has lost its sense.
+func staleTasks(tx *gorm.DB, now time.Time, limit int) ([]endedTask, error) {
+	var rows []endedTask
+	err := tx.Table("task_message AS m").Select("m.id, m.task_id, m.delivery_id").Joins("JOIN task AS t ON t.id = m.task_id").
+		Joins("JOIN delivery AS d ON d.id = m.delivery_id").
+		Where("m.reported = ? AND t.status = ? AND d.expires_at <= ?", false, staff.TaskOpen, now).Order("m.id").Limit(limit).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("find tasks that have lost their sense: %w", err)
+	}
+	return rows, nil
+}
+
 func markReported(tx *gorm.DB, ids []int64, now time.Time) error {
 	if err := tx.Model(&model.TaskMessage{}).Where("id IN ?", ids).Updates(map[string]any{"reported": true, "updated_at": now}).Error; err != nil {
 		return fmt.Errorf("note that tasks were reported: %w", err)

@@ -1,10 +1,8 @@
 package channel
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -125,8 +123,12 @@ func (t *task) Reconcile(context.Context, outreach.Call) (outreach.Found, error)
 	return outreach.Found{}, nil
 }
 
-// ReportTasks tells the ledger how tasks ended: done is sent, dropped is not. A job; may be run at any moment and twice.
+// ReportTasks tells the ledger how tasks ended: done is sent, dropped is not. Those whose message has lost its sense it ends. A job; may be
+// run at any moment and twice.
 func (s *Service) ReportTasks(ctx context.Context) error {
+	if err := s.endStaleTasks(ctx); err != nil {
+		return err
+	}
 	for {
 		n := 0
 		err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
@@ -159,8 +161,27 @@ func (s *Service) ReportTasks(ctx context.Context) error {
 	}
 }
 
+func (s *Service) endStaleTasks(ctx context.Context) error {
+	for {
+		n := 0
+		err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
+			stale, err := staleTasks(tx, s.now(), statementPart)
+			n = len(stale)
+			for _, t := range stale {
+				if err := s.callOffTx(tx, t.ID, t.TaskID, t.DeliveryID, governor.ReasonExpired); err != nil {
+					return err
+				}
+			}
+			return err
+		})
+		if err != nil || n < statementPart {
+			return err
+		}
+	}
+}
+
 // TaskContentOf is what one of the viewer's own tasks asks to be sent. It fails with ErrNothingToSend, also of another's task. A task may
-// lie for days: when the customer wants the message no more, it fails with ErrUnwanted, and the task is over.
+// lie for days, so the governor is asked once more: with ErrUnwanted the task is over, with ErrNotYet it has to wait.
 func (s *Service) TaskContentOf(ctx context.Context, v *staff.Viewer, taskID int64) (*message.Content, error) {
 	row, err := taskMessageOf(s.DB.WithContext(ctx), taskID)
 	if err != nil {
@@ -169,53 +190,33 @@ func (s *Service) TaskContentOf(ctx context.Context, v *staff.Viewer, taskID int
 	if row == nil || row.StaffID != v.StaffID {
 		return nil, ErrNothingToSend
 	}
-	why, err := s.unwanted(ctx, row)
+	ruling, err := s.Ledger.AskAnew(ctx, row.DeliveryID)
 	if err != nil {
 		return nil, err
 	}
-	if why != "" {
-		if !row.Reported {
-			err = s.callOff(ctx, v, row, why)
+	switch ruling.Verdict {
+	case governor.Refuse:
+		if err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error { return s.callOffTx(tx, row.ID, row.TaskID, row.DeliveryID, ruling.Reason) }); err != nil {
+			return nil, err
 		}
-		return nil, cmp.Or(err, error(ErrUnwanted.With("reason", why)))
+		return nil, ErrUnwanted.With("reason", ruling.Reason)
+	case governor.Later:
+		return nil, ErrNotYet.With("reason", ruling.Reason).With("until", ruling.At.Format(time.RFC3339))
 	}
 	c, err := message.Decode(row.Content)
 	return &c, err
 }
 
-// unwanted says why the customer is not to get what a task asks to be sent, whatever the hour; empty: they may.
-func (s *Service) unwanted(ctx context.Context, row *model.TaskMessage) (string, error) {
-	of, err := deliveriesOf(s.DB.WithContext(ctx), []int64{row.DeliveryID})
-	if err != nil || len(of) == 0 {
-		return "", err
-	}
-	d := &of[0]
-	x, err := s.Governor.Explain(ctx, governor.Ask{
-		Ref: d.ID, CustomerID: row.CustomerID, Channel: NameTask, Topic: d.Topic, Source: d.Source, SourceID: d.SourceID, Purpose: privacy.Marketing,
-		Targeted: d.Targeted, Transactional: d.Transactional, Priority: d.Priority,
-	})
-	if err != nil {
-		return "", err
-	}
-	return x.Unwanted, nil
-}
-
-// callOff ends a task whose message nobody is to send any more, and has the ledger know why.
-func (s *Service) callOff(ctx context.Context, v *staff.Viewer, row *model.TaskMessage, why string) error {
-	now := s.now()
-	err := model.InTx(ctx, s.DB, func(tx *gorm.DB) error {
-		if err := s.reportTx(tx, []News{{ID: row.DeliveryID, State: outreach.Failed, At: now, Class: outreach.ClassRefused, Reason: why}}); err != nil {
-			return err
-		}
-		return markReported(tx, []int64{row.ID}, now)
-	})
-	if err != nil {
+// callOffTx ends a task whose message nobody is to send any more, and has the ledger know why. One that is over stays as it is.
+func (s *Service) callOffTx(tx *gorm.DB, id, taskID, deliveryID int64, why string) error {
+	dropped, err := s.Tasks.DropTaskTx(tx, taskID)
+	if err != nil || !dropped {
 		return err
 	}
-	if err := s.Tasks.CloseTask(ctx, v, row.TaskID, staff.TaskDropped); err != nil && !errors.Is(err, staff.ErrTaskClosed) {
+	if err := markReported(tx, []int64{id}, s.now()); err != nil {
 		return err
 	}
-	return nil
+	return s.reportTx(tx, []News{{ID: deliveryID, State: outreach.Failed, At: s.now(), Class: outreach.ClassRefused, Reason: why}})
 }
 
 // TaskOf finds the task by which a delivery is sent; 0: there is none yet.
@@ -228,9 +229,10 @@ func (s *Service) HandlesOf(ctx context.Context, c *message.Content) (map[int64]
 	return s.handles(ctx, []written{{content: *c}})
 }
 
-// endedTask is a task that the ledger has not heard the end of.
+// endedTask is a task that the ledger has to hear the end of.
 type endedTask struct {
 	ID         int64
+	TaskID     int64
 	DeliveryID int64
 	Status     string
 	ClosedAt   *time.Time

@@ -95,10 +95,18 @@ func (people) TextsOf(_ context.Context, field string, ids []int64) (map[int64]s
 // wishes is a governor who lets everything through but what customers do not want.
 type wishes struct{ unwanted sync.Map }
 
-func (w *wishes) Explain(_ context.Context, a governor.Ask) (*governor.Explanation, error) {
-	why, _ := w.unwanted.LoadOrStore(a.CustomerID, "")
-	return &governor.Explanation{Unwanted: why.(string)}, nil
+func (w *wishes) RuleTx(_ *gorm.DB, asks []governor.Ask) ([]governor.Ruling, error) {
+	out := make([]governor.Ruling, len(asks))
+	for i := range asks {
+		out[i].Verdict = governor.Allow
+		if why, known := w.unwanted.Load(asks[i].CustomerID); known {
+			out[i] = governor.Ruling{Verdict: governor.Refuse, Reason: why.(string)}
+		}
+	}
+	return out, nil
 }
+
+func (*wishes) ReturnTx(*gorm.DB, []governor.Reservation) error { return nil }
 
 // book is the accounts.
 type book struct{ rows []model.Account }
@@ -166,12 +174,12 @@ func newTown(t *testing.T) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	town.ledger = outreach.New(outreach.Deps{DB: town.db, Now: town.clock, Logger: slog.New(slog.DiscardHandler)})
+	town.ledger = outreach.New(outreach.Deps{DB: town.db, Now: town.clock, Governor: &town.wishes, Logger: slog.New(slog.DiscardHandler)})
 	who := people{staff.New(town.db, town.clock, staff.Options{Zone: shanghai})}
 	town.Service = New(Deps{
 		DB: town.db, Now: town.clock, Zone: shanghai, Accounts: &book{[]model.Account{*town.corp, *town.mini}},
 		Corp: func(a string) Corp { return gateway.Corp(a) }, MiniApp: func(a string) MiniApp { return gateway.MiniApp(a) },
-		Messages: town.texts, Media: &shelf{corp: gateway.Corp("shop")}, Ledger: town.ledger, Governor: &town.wishes, Tasks: who, Persons: who, Addresses: who, Vault: seals,
+		Messages: town.texts, Media: &shelf{corp: gateway.Corp("shop")}, Ledger: town.ledger, Tasks: who, Persons: who, Addresses: who, Vault: seals,
 		Guard: webhook.Guard{AllowPrivate: true}, OpenURL: "https://example.com/sidebar", Logger: slog.New(slog.DiscardHandler),
 	})
 	for _, c := range town.Channels() {

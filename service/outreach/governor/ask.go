@@ -29,6 +29,9 @@ type Ask struct {
 	DueAt   time.Time
 	// ExpiresAt ends the search for a later slot: one that is not before it is no slot. Zero: never.
 	ExpiresAt time.Time
+	// Anew: it was let out before and left to a person, who sends it only now. Its reservation does not answer for it, and where it is
+	// allowed it counts from now on instead.
+	Anew bool
 }
 
 // Verdict is what became of an Ask.

@@ -209,7 +209,13 @@ func (b *batch) decide() (dirty []int64) {
 	for _, i := range b.order {
 		a := &b.asks[i]
 		p := b.people[a.CustomerID]
-		b.out[i] = b.rules.decide(p, a, b.now)
+		before := p.marks
+		if a.Anew {
+			p.marks = without(before, []int64{a.Ref})
+		}
+		if b.out[i] = b.rules.decide(p, a, b.now); b.out[i].Verdict != Allow {
+			p.marks = before
+		}
 		if b.out[i].Verdict != Allow || !b.rules.remembers(a) || b.rules.reserved(p, a) {
 			continue
 		}
@@ -288,10 +294,15 @@ func (g *Governor) ReturnTx(tx *gorm.DB, did []Reservation) error {
 // strike takes marks out of a book and tells whether there were any.
 func strike(book *model.ContactBook, refs []int64, now time.Time) bool {
 	marks := readMarks(book.Marks)
-	left := slices.DeleteFunc(slices.Clone(marks), func(m mark) bool { return slices.Contains(refs, m.ref) })
+	left := without(marks, refs)
 	if len(left) == len(marks) {
 		return false
 	}
 	book.Marks, book.UpdatedAt = writeMarks(left, time.Time{}), now
 	return true
+}
+
+// without is marks without those of some messages.
+func without(marks []mark, refs []int64) []mark {
+	return slices.DeleteFunc(slices.Clone(marks), func(m mark) bool { return slices.Contains(refs, m.ref) })
 }

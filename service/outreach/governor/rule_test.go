@@ -39,6 +39,30 @@ func TestRuleTx(t *testing.T) {
 	}
 }
 
+// TestAskedAnew: what was let out and is sent only later counts from then on, and its own reservation does not stand in its way; while it
+// is put off, the reservation stays.
+func TestAskedAnew(t *testing.T) {
+	h := newHouse(t, 1)
+	h.save(Setting{Caps: []Cap{{Window: WindowDay, Most: 1}}, RepeatDays: 3})
+	ask := func(ref int64, anew bool) Ruling {
+		return h.rule(Ask{Ref: ref, CustomerID: 1, Channel: "sms", Content: [32]byte{byte(ref)}, Anew: anew})[0]
+	}
+	var got []Verdict
+	got = append(got, ask(1, false).Verdict)
+	h.clock.Advance(24 * time.Hour)
+	got = append(got, ask(2, false).Verdict, ask(1, true).Verdict) // on top of another
+	h.clock.Advance(24 * time.Hour)
+	got = append(got, ask(1, true).Verdict, ask(1, true).Verdict, ask(3, false).Verdict)
+	if want := []Verdict{Allow, Allow, Later, Allow, Allow, Later}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	var book model.ContactBook
+	h.db.Take(&book)
+	if marks := readMarks(book.Marks); len(marks) != 2 || marks[0].ref != 2 || marks[1].ref != 1 || marks[1].at != h.clock.Now().UnixMilli() {
+		t.Errorf("the book says %+v", marks)
+	}
+}
+
 // TestNothingIsWrittenWhereNothingCounts: without a cap, a quota or a content to compare, no book is opened.
 func TestNothingIsWrittenWhereNothingCounts(t *testing.T) {
 	h := newHouse(t, 2)
