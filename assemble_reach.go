@@ -10,7 +10,7 @@ import (
 func (p *parts) automate() {
 	p.journeys = journey.New(journey.Deps{
 		DB: p.db, Events: p.events, Queue: p.queue, Now: p.now, Zone: p.zone, Customers: p.customers, Messages: p.outreach, Channels: p.outreach,
-		Tags: p.tags, Profiles: p.profiles, Tasks: p.staff, Coupons: p.coupons, Points: p.loyalty, Logger: p.log,
+		Tags: p.tags, Profiles: p.profiles, Tasks: p.staff, Governor: p.governor, Coupons: p.coupons, Points: p.loyalty, Logger: p.log,
 		Forecast: func(ctx context.Context) (journey.Forecast, error) { return p.governor.Forecast(ctx) },
 	})
 	p.events.Feed("journey", p.journeys.OnEvents)

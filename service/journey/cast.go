@@ -257,6 +257,14 @@ func (st *stage) set(*Node, []*run) error { return nil }
 
 func (st *stage) ask(n *Node, who []*run) error {
 	for _, r := range who {
+		if st.govern != nil {
+			a := taskAsk(r)
+			if ruling := st.govern.Rule(r.now, &a); ruling.Verdict == governor.Refuse {
+				put(st.books.lost, taskChannel, ruling.Reason)
+				r.instead = Refused
+				continue
+			}
+		}
 		if to := cmp.Or(n.With.number("staff"), st.follow[r.CustomerID].StaffID); to != 0 {
 			st.result.Tasks++
 			st.books.tasks[to]++

@@ -193,7 +193,7 @@ func (e *engine) through(w world, n *Node, runs []*run) (moved []*run, err error
 		case m.Outcome != "":
 			outcome := cmp.Or(r.instead, m.Outcome)
 			r.instead = ""
-			r.leave(outcome, n.Next[outcome])
+			r.leave(outcome, cmp.Or(n.Next[outcome], n.Next[m.Outcome])) // an outcome without a branch of its own goes on all the same
 		case m.End != "":
 			r.end(m.End)
 		default:

@@ -18,6 +18,7 @@ import (
 	"zhiyin/service/fault"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
@@ -95,6 +96,11 @@ type Tasks interface {
 	AddTaskTx(tx *gorm.DB, in staff.TaskInput) error
 }
 
+// Governor says whom one may ask staff to speak to; *governor.Governor is one.
+type Governor interface {
+	RuleTx(tx *gorm.DB, asks []governor.Ask) ([]governor.Ruling, error)
+}
+
 // Channels finds channels by their name.
 type Channels interface {
 	Channel(name string) (outreach.Channel, bool)
@@ -127,8 +133,9 @@ type Deps struct {
 	Tags      Tags
 	Profiles  Profiles
 	Tasks     Tasks
-	Coupons   Coupons // nil: there is no step that gives coupons
-	Points    Points  // nil: there is no step that gives points
+	Governor  Governor // nil: staff may be asked to speak to anybody
+	Coupons   Coupons  // nil: there is no step that gives coupons
+	Points    Points   // nil: there is no step that gives points
 	Logger    *slog.Logger
 	// Channels knows what channels are like, for rehearsals; nil: nothing is known of them.
 	Channels Channels

@@ -13,6 +13,7 @@ import (
 	"zhiyin/service/fault"
 	"zhiyin/service/loyalty"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
 	"zhiyin/service/profile"
 	"zhiyin/service/segment"
 	"zhiyin/service/staff"
@@ -157,12 +158,15 @@ func (w *live) ask(n *Node, who []*run) error {
 			return err
 		}
 	}
+	if err := w.spare(who); err != nil {
+		return err
+	}
 	for _, r := range who {
 		staffID := to
 		if to == 0 {
 			staffID = follow[r.CustomerID].StaffID
 		}
-		if staffID == 0 {
+		if staffID == 0 || r.instead != "" {
 			continue
 		}
 		in := staff.TaskInput{
@@ -177,6 +181,36 @@ func (w *live) ask(n *Node, who []*run) error {
 	}
 	return nil
 }
+
+// spare has those go by without a task who want to hear nothing. A task without content is no message: nothing else is asked of it, and
+// it counts for no cap.
+func (w *live) spare(who []*run) error {
+	if w.s.Governor == nil {
+		return nil
+	}
+	asks := make([]governor.Ask, len(who))
+	for i, r := range who {
+		asks[i] = taskAsk(r)
+	}
+	rulings, err := w.s.Governor.RuleTx(w.tx, asks)
+	if err != nil {
+		return err
+	}
+	for i, r := range who {
+		if rulings[i].Verdict == governor.Refuse {
+			r.instead = Refused
+		}
+	}
+	return nil
+}
+
+// taskAsk asks whether staff may be asked to speak to a customer.
+func taskAsk(r *run) governor.Ask {
+	return governor.Ask{CustomerID: r.CustomerID, Channel: taskChannel, Source: outreach.SourceJourney, SourceID: r.JourneyID, Transactional: true, DueAt: r.now}
+}
+
+// taskChannel is the channel by which customers choose what they hear from staff.
+const taskChannel = "task"
 
 func (w *live) call(n *Node, who []*run) error {
 	facts := make([]event.Fact, len(who))

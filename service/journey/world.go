@@ -36,7 +36,7 @@ type run struct {
 	goal   bool      // reached in this pass
 	did    time.Time // when what reached it happened
 	was    place     // when it was read; zero: not known
-	// instead is the outcome that the step has after all; empty: the one that was decided.
+	// instead is the outcome that the step has after all; empty: the one that was decided. One without a branch is only noted.
 	instead string
 }
 
