@@ -514,6 +514,7 @@ func (p *parts) faces(context.Context) error {
 		},
 		SidebarDoor: sidebar.NewDoor(p.staff, secure, p.limits("rate:sidebar:", sidebar.Rates, sidebar.ErrTooOften)),
 		Links:       p.campaigns,
+		Clicks:      p.channels,
 		Callback: callback.New(callback.Deps{
 			Accounts: p.accounts, Inbox: p.intake, Now: p.now, MaxAge: p.cfg.Callback.MaxAge, MaxBody: p.cfg.Callback.MaxBody,
 			Deadline: p.cfg.Callback.Deadline, IPs: p.callbackIPs, Logger: p.log, Metrics: p.metrics,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"zhiyin/service/campaign"
 	"zhiyin/service/keyring"
@@ -24,7 +25,7 @@ func (p *parts) reach() {
 	p.channels = channel.New(channel.Deps{
 		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Messages: p.messages, Ledger: p.outreach, Media: p.acquisition, Tasks: p.staff,
 		Persons: p.customers, Addresses: p.profiles, Vault: p.vault, Guard: webhook.Guard{AllowPrivate: p.cfg.Webhook.AllowPrivate},
-		OpenURL: p.cfg.Server.PublicURL, Logger: p.log,
+		OpenURL: p.cfg.Server.PublicURL, ShortLinks: strings.TrimSuffix(p.cfg.Server.PublicURL, "/") + campaign.LinkPath, IDs: p.ids, Logger: p.log,
 		Corp: func(a string) channel.Corp { return p.gateway.Corp(a) }, MiniApp: func(a string) channel.MiniApp { return p.gateway.MiniApp(a) },
 	})
 	p.keys.Seals(keyring.PersonalData, channel.Seals()...)

@@ -174,7 +174,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	}
 	channels := channel.New(channel.Deps{
 		DB: r.db, Now: now, Zone: zone, Accounts: accounts, Messages: noMessages{}, Ledger: ledger, Media: codes, Tasks: r.staff, Persons: customers, Addresses: r.profiles,
-		Vault: vaulttest.New(t), Logger: log, Corp: func(string) channel.Corp { return massCorp{} }, MiniApp: func(string) channel.MiniApp { return r.platform },
+		Vault: vaulttest.New(t), IDs: r.ids, Logger: log, Corp: func(string) channel.Corp { return massCorp{} }, MiniApp: func(string) channel.MiniApp { return r.platform },
 	})
 	ledger.Register(postbox{})
 	for _, way := range channels.Channels() {
@@ -256,6 +256,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 		},
 		SidebarDoor: sidebar.NewDoor(r.staff, o.secure, &rate.Limits{Now: now, Rates: sidebar.Rates, Refusal: sidebar.ErrTooOften}),
 		Links:       pushes,
+		Clicks:      channels,
 		Callback:    callback.New(callback.Deps{Accounts: accounts, Inbox: inbox, Now: now, Logger: log}),
 		Ready:       o.ready, Version: "test", TrustedProxies: o.proxies, Logger: log, Metrics: r.metrics,
 	}))(t)

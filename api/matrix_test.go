@@ -12,7 +12,7 @@ import (
 
 // untyped are the routes that are not in the table of permissions: nobody needs to be signed in.
 var untyped = map[string]bool{
-	"GET /healthz": true, "GET /readyz": true, "GET /docs": true, "GET /docs/*file": true, "GET /s/:code": true,
+	"GET /healthz": true, "GET /readyz": true, "GET /docs": true, "GET /docs/*file": true, "GET /s/:code": true, "GET /s/:code/:delivery": true,
 	"GET /openapi/open.json": true, "GET /openapi/open.yaml": true, "GET /openapi/open-3.0.json": true, "GET /openapi/open-3.0.yaml": true,
 	"GET /openapi.json": true, "GET /openapi.yaml": true, "GET /openapi-3.0.json": true, "GET /openapi-3.0.yaml": true,
 	"GET /openapi/sidebar.json": true, "GET /openapi/sidebar.yaml": true, "GET /openapi/sidebar-3.0.json": true, "GET /openapi/sidebar-3.0.yaml": true,

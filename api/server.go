@@ -37,6 +37,7 @@ type Deps struct {
 	SidebarDoor    *sidebar.Door
 	Callback       *callback.Face
 	Links          Links
+	Clicks         Clicks
 	Ready          []Check
 	Version        string
 	TrustedProxies []string
@@ -92,7 +93,7 @@ func New(d Deps) (*Server, error) {
 
 	s.health(d.Ready)
 	d.Callback.Mount(s.engine)
-	s.links(d.Links)
+	s.links(d.Links, d.Clicks)
 	s.consoleRoutes(face{
 		api: s.openAPI("知音 · Zhiyin", d.Version, "/openapi", consoleSchemes), prefix: "/api/console", tag: "console",
 		server: s, door: d.Door, security: either(consoleSchemes),

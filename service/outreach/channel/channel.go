@@ -5,6 +5,7 @@ package channel
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"gorm.io/gorm"
@@ -123,7 +124,11 @@ type Deps struct {
 	// OpenURL is where staff open what a card tells them of: the sidebar's page; empty: cards without an address of their own
 	// can't be sent.
 	OpenURL string
-	Logger  *slog.Logger
+	// ShortLinks is where short links begin on our own address, https://scrm.example.com/s/. In messages that are written for one person each is
+	// made to tell who followed it; empty: none is.
+	ShortLinks string
+	IDs        model.PublicIDs // what a link tells a person by
+	Logger     *slog.Logger
 }
 
 // Service owns what channels keep. Safe for concurrent use.
@@ -131,6 +136,7 @@ type Service struct {
 	Deps
 	list     []outreach.Channel
 	settings settings
+	links    *regexp.Regexp // short links in a text; nil: none
 }
 
 // New puts the channels together.
@@ -139,6 +145,9 @@ func New(d Deps) *Service {
 		d.Logger = slog.Default()
 	}
 	s := &Service{Deps: d}
+	if d.ShortLinks != "" {
+		s.links = regexp.MustCompile(regexp.QuoteMeta(d.ShortLinks) + `[0-9a-z]+(/?)`)
+	}
 	s.list = []outreach.Channel{
 		&mass{Service: s}, &mass{Service: s, groups: true}, &moment{s}, &app{Service: s}, &task{s}, &subscribe{s}, &kf{s}, &inbox{s},
 		newSMS(s), newEmail(s),

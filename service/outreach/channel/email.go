@@ -55,7 +55,7 @@ type emailCall struct {
 
 // Prepare implements outreach.Channel.
 func (m *email) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls []outreach.Call, refused []outreach.Refusal, err error) {
-	list, refused, err := m.write(ctx, claimed, nil)
+	list, refused, err := m.writeEach(ctx, claimed, nil)
 	if err != nil || len(list) == 0 {
 		return nil, refused, err
 	}

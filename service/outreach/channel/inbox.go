@@ -32,7 +32,7 @@ func (in *inbox) Describe() outreach.Description {
 
 // Prepare implements outreach.Channel.
 func (in *inbox) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls []outreach.Call, refused []outreach.Refusal, err error) {
-	list, refused, err := in.write(ctx, claimed, nil)
+	list, refused, err := in.writeEach(ctx, claimed, nil)
 	if err != nil {
 		return nil, nil, err
 	}

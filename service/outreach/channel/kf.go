@@ -45,7 +45,7 @@ type kfCall struct {
 
 // Prepare implements outreach.Channel: customers whose window is open and not spent.
 func (k *kf) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls []outreach.Call, refused []outreach.Refusal, err error) {
-	list, refused, err := k.write(ctx, claimed, nil)
+	list, refused, err := k.writeEach(ctx, claimed, nil)
 	if err != nil || len(list) == 0 {
 		return nil, refused, err
 	}

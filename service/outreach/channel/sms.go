@@ -67,7 +67,7 @@ type smsCall struct{ phone, text string }
 
 // Prepare implements outreach.Channel.
 func (m *sms) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls []outreach.Call, refused []outreach.Refusal, err error) {
-	list, refused, err := m.write(ctx, claimed, nil)
+	list, refused, err := m.writeEach(ctx, claimed, nil)
 	if err != nil || len(list) == 0 {
 		return nil, refused, err
 	}

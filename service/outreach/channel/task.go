@@ -60,7 +60,7 @@ func (t *task) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls 
 			kept = append(kept, d)
 		}
 	}
-	list, unsaid, err := t.write(ctx, kept, senders)
+	list, unsaid, err := t.writeEach(ctx, kept, senders)
 	if err != nil {
 		return nil, nil, err
 	}

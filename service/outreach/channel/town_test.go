@@ -175,12 +175,16 @@ func newTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	town.ledger = outreach.New(outreach.Deps{DB: town.db, Now: town.clock, Governor: &town.wishes, Logger: slog.New(slog.DiscardHandler)})
+	ids, err := model.NewPublicIDs(bytes.Repeat([]byte{8}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
 	who := people{staff.New(town.db, town.clock, staff.Options{Zone: shanghai})}
 	town.Service = New(Deps{
 		DB: town.db, Now: town.clock, Zone: shanghai, Accounts: &book{[]model.Account{*town.corp, *town.mini}},
 		Corp: func(a string) Corp { return gateway.Corp(a) }, MiniApp: func(a string) MiniApp { return gateway.MiniApp(a) },
 		Messages: town.texts, Media: &shelf{corp: gateway.Corp("shop")}, Ledger: town.ledger, Tasks: who, Persons: who, Addresses: who, Vault: seals,
-		Guard: webhook.Guard{AllowPrivate: true}, OpenURL: "https://example.com/sidebar", Logger: slog.New(slog.DiscardHandler),
+		Guard: webhook.Guard{AllowPrivate: true}, OpenURL: "https://example.com/sidebar", ShortLinks: "https://example.com/s/", IDs: ids, Logger: slog.New(slog.DiscardHandler),
 	})
 	for _, c := range town.Channels() {
 		town.ledger.Register(c)
