@@ -289,6 +289,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 	p.moderation.Reads(p.profiles)
 	p.keys.Seals(keyring.PersonalData, slices.Concat(p.customers.Seals(), profile.Seals(), privacy.Seals())...)
 	events.Subscribe("profile.touch", p.profiles.OnEvent, profile.Hears...)
+	events.Feed("profile", p.profiles.OnEvents, profile.Completing...)
 	p.visits = visit.New(visit.Deps{
 		DB: p.db, Now: p.now, Zone: p.zone, Accounts: p.accounts, Persons: p.customers, Staff: p.staff, Touches: p.profiles, Privacy: p.privacy,
 		Moderation: p.moderation, MiniApp: func(a string) visit.MiniApp { return p.gateway.MiniApp(a) }, Corp: func(a string) visit.Corp { return p.gateway.Corp(a) },

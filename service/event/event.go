@@ -44,6 +44,7 @@ const (
 	KindPrivacyRequested       = "privacy.requested"
 	KindNoted                  = "customer.noted"
 	KindProfileChanged         = "customer.profile_changed"
+	KindProfileCompleted       = "customer.profile_completed"
 	KindCustomerImported       = "customer.imported"
 )
 

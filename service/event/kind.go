@@ -187,6 +187,8 @@ var builtIn = []Kind{
 	}, {
 		Name: KindProfileChanged, Zh: "资料变化", En: "The profile changed", Class: ClassRelation, Properties: []Property{staffProperty},
 	}, {
+		Name: KindProfileCompleted, Zh: "资料完善", En: "The profile became complete", Class: ClassRelation, Properties: []Property{staffProperty},
+	}, {
 		Name: KindSegmentEntered, Zh: "进入人群", En: "Entered a segment", Class: ClassRelation, Item: "segment_id",
 		Properties: []Property{segmentProperty, {Name: "stay", Zh: "第几次", En: "Which stay", Type: Integer}},
 	}, {

@@ -86,5 +86,18 @@ func (f ProfileChanged) About() About {
 	return About{KindProfileChanged, 0, f.CustomerID, f.StaffID, f.Source, f.At, key(KindProfileChanged, f.CustomerID, f.At) + ":" + f.ChangeKey}
 }
 
+// ProfileCompleted 资料完善: all that counts is known of a customer. It is told once, whatever is forgotten and said again later.
+type ProfileCompleted struct {
+	CustomerID int64     `json:"customer_id"`
+	StaffID    int64     `json:"staff_id,omitempty"` // who said the last of it; 0: the customer, or a machine
+	Source     string    `json:"-"`
+	At         time.Time `json:"at"`
+}
+
+// About implements Fact.
+func (f ProfileCompleted) About() About {
+	return About{KindProfileCompleted, 0, f.CustomerID, f.StaffID, f.Source, f.At, once(KindProfileCompleted, f.CustomerID)}
+}
+
 // once is the key of a fact that happens once to a row.
 func once(kind string, row int64) string { return kind + ":" + strconv.FormatInt(row, 10) }

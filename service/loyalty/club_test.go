@@ -27,6 +27,9 @@ func TestRules(t *testing.T) {
 		{"both", func(in *RuleInput) { in.PerFen = 100 }},
 		{"money of what is no payment", func(in *RuleInput) { in.Points, in.PerFen = 0, 100 }},
 		{"no bound on what clients tell", func(in *RuleInput) { in.PerDay, in.PerMonth, in.InAll = 0, 0, 0 }},
+		{"no bound on what can be done again and again", func(in *RuleInput) {
+			in.EventKind, in.PerDay, in.PerMonth, in.InAll = event.KindProfileChanged, 0, 0, 0
+		}},
 		{"what such events do not say", func(in *RuleInput) { in.Where = []event.Match{{Property: "stars", Op: "is", Value: "5"}} }},
 		{"no such question", func(in *RuleInput) { in.Where = []event.Match{{Property: "product", Op: "like", Value: "5"}} }},
 		{"nothing asked", func(in *RuleInput) { in.Where = []event.Match{{Property: "product", Op: "is"}} }},
@@ -301,6 +304,17 @@ func TestRedeem(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].StaffID != 9 {
 		t.Errorf("handed over: %+v, %v", list, err)
 	}
+}
+
+// TestCompletedProfilesEarn: a profile that is complete earns without a bound, since it becomes so once.
+func TestCompletedProfilesEarn(t *testing.T) {
+	h := newHouse(t)
+	_, err := h.SaveRule(t.Context(), 1, 0, 0, RuleInput{Name: "完善资料", EventKind: event.KindProfileCompleted, Points: 30, Enabled: true})
+	h.must(err)
+	h.tell(event.KindProfileChanged, &model.CustomerOrder{CustomerID: 1}, 0)
+	h.has(1, 0, 0)
+	h.tell(event.KindProfileCompleted, &model.CustomerOrder{CustomerID: 1}, 0)
+	h.has(1, 30, 0)
 }
 
 // TestReviewsAndSurveysEarn: of what other systems tell, a kind that operators have defined earns points, where the event says

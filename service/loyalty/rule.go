@@ -33,10 +33,15 @@ type RuleInput struct {
 // none: that is settled with what was earned.
 func earnable(k event.Kind) bool {
 	switch k.Name {
-	case event.KindOrderPaid, event.KindOrderCompleted, event.KindProfileChanged, event.KindCustomerAdded, event.KindGroupJoined, event.KindReferralCounted:
+	case event.KindOrderPaid, event.KindOrderCompleted, event.KindProfileChanged, event.KindProfileCompleted, event.KindCustomerAdded, event.KindGroupJoined, event.KindReferralCounted:
 		return true
 	}
 	return k.Custom || k.Tracked
+}
+
+// atWill tells whether customers can make such events happen as often as they like, so that a rule needs a bound.
+func atWill(k *event.Kind) bool {
+	return k.Tracked || k.Name == event.KindProfileChanged || k.Name == event.KindCustomerAdded || k.Name == event.KindGroupJoined
 }
 
 // byMoney are the kinds whose value is fen that were paid.
@@ -63,8 +68,8 @@ func (in *RuleInput) check(kinds []event.Kind) error {
 		return ErrInvalid.With("per_fen", "只有付款的事件按金额 / only of events that are payments")
 	case in.PerDay < 0 || in.PerMonth < 0 || in.InAll < 0:
 		return ErrInvalid.With("per_day", "不能为负 / not below zero")
-	case kind.Tracked && in.PerDay+in.PerMonth+in.InAll == 0:
-		return ErrInvalid.With("per_day", "客户端可自行上报的事件必须设上限 / what clients may tell by themselves needs a bound")
+	case atWill(kind) && in.PerDay+in.PerMonth+in.InAll == 0:
+		return ErrInvalid.With("per_day", "客户可以反复做的事必须设上限 / what customers can do again and again needs a bound")
 	case in.ValidDays < 0 || in.ValidDays > maxDays:
 		return ErrInvalid.With("valid_days", "0 到 3650 / 0 to 3650")
 	case in.From != nil && in.Until != nil && !in.From.Before(*in.Until):

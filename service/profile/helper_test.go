@@ -58,7 +58,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	queue := work.New(db, c.Now)
-	events := event.New(queue, c.Now)
+	events := event.New(queue, c.Now, event.Options{DB: db, Zone: zone})
 	people := staff.New(db, c.Now, staff.Options{Zone: zone})
 	persons := customer.New(db, events, queue, c.Now, people, vaulttest.New(t), nil)
 	for id := int64(1); id <= 3; id++ {

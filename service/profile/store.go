@@ -133,6 +133,15 @@ func customerByID(tx *gorm.DB, id int64) (*model.Customer, error) {
 	return &row, nil
 }
 
+// customersStanding are those of customers for whom nobody else stands, in the order of their ids.
+func customersStanding(tx *gorm.DB, ids []int64) ([]*model.Customer, error) {
+	var rows []*model.Customer
+	if err := tx.Where("id IN ? AND merged_into = 0", ids).Order("id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find customers: %w", err)
+	}
+	return rows, nil
+}
+
 // standingID is who stands for a customer now.
 func standingID(tx *gorm.DB, id int64) (int64, error) {
 	for range 16 {
