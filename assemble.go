@@ -328,7 +328,7 @@ func (p *parts) capabilities(context.Context) (err error) {
 		ApprovalAbove: p.cfg.Export.ApprovalAbove, Colleagues: p.staff, Logger: p.log})
 	p.transfers.Tables(transfer.Capabilities{
 		People: transfer.People{Customers: p.customers, Profiles: p.profiles, Tags: p.tags, Events: p.events, Now: p.now},
-		Orders: p.catalog, Deliveries: p.outreach, Segments: p.segments, Viewers: p.staff,
+		Orders: p.catalog, Deliveries: p.outreach, Campaigns: p.campaigns, Segments: p.segments, Viewers: p.staff,
 	})
 	return nil
 }

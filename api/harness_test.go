@@ -189,7 +189,7 @@ func newReplica(t testing.TB, dsn string, o options) *replica {
 	ledger.Gives(campaign.Source, pushes)
 	transfers := transfer.New(transfer.Deps{DB: r.db, Queue: queue, Now: now, Zone: zone, MaxFile: console.MaxUpload, Colleagues: r.staff, Logger: log})
 	transfers.Tables(transfer.Capabilities{
-		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger,
+		People: transfer.People{Customers: customers, Profiles: r.profiles, Tags: tags, Events: r.events, Now: now}, Orders: trade, Viewers: r.staff, Deliveries: ledger, Campaigns: pushes,
 	})
 	r.server = must(New(Deps{
 		Console: &console.Handlers{

@@ -400,6 +400,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/campaigns/{id}/reschedule", may("campaign.write"), "改期 · Move its next run", h.RescheduleCampaign)
 	post(f, "/campaigns/{id}/stop", may("campaign.write"), "停止活动 · End it; what has not left is cancelled", h.StopCampaign)
 	get(f, "/campaigns/{id}/runs", may("campaign.read"), "活动执行记录 · Its runs", h.ListCampaignRuns)
+	get(f, "/campaigns/{id}/runs/{run_id}/members", may("delivery.read"), "活动人群 · Who was in its audience, who got it, who did not, and why", h.ListCampaignMembers)
 	get(f, "/campaigns/{id}/runs/{run_id}/report", may("campaign.read"), "活动效果 · What a run came to", h.GetCampaignReport)
 	get(f, "/campaigns/{id}/links", may("campaign.read"), "活动短链 · Its short links", h.ListCampaignLinks)
 	post(f, "/campaigns/{id}/links", may("campaign.write"), "新增活动短链 · Create a short link", h.CreateCampaignLink)

@@ -35,6 +35,7 @@ const (
 	listCampaign       = "campaign"
 	listActivity       = "staff_activity"
 	listCampaignRun    = "campaign_run"
+	listCampaignMember = "campaign_member"
 	listChannelCode    = "channel_code"
 	listCronTick       = "cron_tick"
 	listCustomer       = "customer"

@@ -104,7 +104,7 @@ func (h *Handlers) ListExports(ctx context.Context, in *PageQuery) (*Page[Export
 // StartExportInput says what somebody wants to have, and what for.
 type StartExportInput struct {
 	Body struct {
-		Kind     string         `json:"kind" enum:"customers,orders,deliveries"`
+		Kind     string         `json:"kind" enum:"customers,orders,deliveries,campaign_members"`
 		Purpose  string         `json:"purpose" minLength:"1" maxLength:"200" doc:"what it is for"`
 		Format   string         `json:"format,omitempty" enum:"csv,xlsx" default:"xlsx"`
 		Columns  []string       `json:"columns,omitempty" maxItems:"100" doc:"keys in their order; absent: all"`
@@ -112,6 +112,7 @@ type StartExportInput struct {
 		Customer CustomerExport `json:"customers,omitempty" doc:"which customers"`
 		Order    OrderExport    `json:"orders,omitempty" doc:"which orders"`
 		Delivery DeliveryExport `json:"deliveries,omitempty" doc:"which deliveries; a source is required"`
+		Member   MemberExport   `json:"campaign_members,omitempty" doc:"which members of a campaign's run; both are required"`
 	}
 }
 
@@ -137,6 +138,15 @@ type DeliveryExport struct {
 	SourceID string   `json:"source_id,omitempty"`
 	Step     string   `json:"step,omitempty" maxLength:"64"`
 	States   []string `json:"states,omitempty" maxItems:"13" enum:"planned,claimed,accepted,sent,delivered,read,clicked,converted,failed,suppressed,expired,cancelled,in_doubt"`
+}
+
+// MemberExport selects members of a campaign's run.
+type MemberExport struct {
+	CampaignID string `json:"campaign_id,omitempty"`
+	RunID      string `json:"run_id,omitempty"`
+	VariantID  string `json:"variant_id,omitempty" doc:"absent: all"`
+	Outcome    string `json:"outcome,omitempty" enum:"excluded,held_out,none,planned,claimed,accepted,sent,delivered,read,clicked,converted,failed,suppressed,expired,cancelled,in_doubt"`
+	Reason     string `json:"reason,omitempty" maxLength:"64"`
 }
 
 // StartExport has a table written to a file, of what the person may see.
@@ -168,6 +178,17 @@ func (h *Handlers) exportFilter(in *StartExportInput) ([]byte, error) {
 		d := in.Body.Delivery
 		f := transfer.DeliveryFilter{Step: d.Step, States: statesNamed(d.States)}
 		if f.Source, f.SourceID = r.origin(OriginQuery{d.Source, d.SourceID}); r.err != nil {
+			return nil, r.err
+		}
+		return json.Marshal(f)
+	}
+	if in.Body.Kind == "campaign_members" {
+		m := in.Body.Member
+		f := transfer.MemberFilter{
+			CampaignID: r.row(model.KindCampaign, m.CampaignID), RunID: r.row(model.KindCampaignRun, m.RunID), VariantID: r.optional(model.KindCampaignVariant, m.VariantID),
+			Outcome: m.Outcome, Reason: m.Reason,
+		}
+		if r.err != nil {
 			return nil, r.err
 		}
 		return json.Marshal(f)

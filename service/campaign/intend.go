@@ -80,7 +80,7 @@ func (s *Service) handTargets(ctx context.Context, c *Campaign, run *model.Campa
 			in.GroupID = m.TargetID
 		} else {
 			in.StaffID = m.TargetID
-			in.Occurrence += fmt.Sprintf("/%d", m.TargetID) // by which the ledger tells them apart
+			in.Occurrence = staffOccurrence(run, m.TargetID)
 		}
 		intents[i] = in
 	}

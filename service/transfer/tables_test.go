@@ -11,6 +11,7 @@ import (
 
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
+	"zhiyin/service/campaign"
 	"zhiyin/service/catalog"
 	"zhiyin/service/customer"
 	"zhiyin/service/event"
@@ -44,6 +45,7 @@ func newTown(t *testing.T) *town {
 	h.Tables(Capabilities{
 		People: People{people, profiles, tags, events, h.Now}, Orders: catalog.New(h.DB, events, h.Queue, h.Now, people, members), Viewers: members,
 		Deliveries: outreach.New(outreach.Deps{DB: h.DB, Now: h.Now}), Segments: segments,
+		Campaigns: campaign.New(campaign.Deps{DB: h.DB, Queue: h.Queue, Now: h.Now, Zone: h.Zone}),
 	})
 	if _, err := profiles.CreateField(t.Context(), profile.FieldInput{Name: "hobby", Title: "爱好", Kind: profile.KindText}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"zhiyin/service/campaign"
 	"zhiyin/service/catalog"
 	"zhiyin/service/clock"
 	"zhiyin/service/outreach"
@@ -146,6 +147,7 @@ type Capabilities struct {
 	Orders *catalog.Service
 	// Deliveries are who got which message.
 	Deliveries *outreach.Service
+	Campaigns  *campaign.Service
 	Segments   *segment.Service
 	Viewers    Viewers
 }
@@ -157,7 +159,7 @@ func (s *Service) Tables(c Capabilities) {
 	}
 	for _, e := range []Exporter{
 		customersExport(s.Deps, c.People.Customers, c.Viewers), ordersExport(s.Deps, c.Orders, c.Viewers),
-		deliveriesExport(s.Deps, c.Deliveries, c.People.Customers, c.Viewers),
+		deliveriesExport(s.Deps, c.Deliveries, c.People.Customers, c.Viewers), membersExport(s.Deps, c.Campaigns, c.People.Customers, c.Viewers),
 	} {
 		s.Export(e)
 	}
