@@ -23,6 +23,22 @@ type CampaignEstimate struct {
 	TakesS      int64                `json:"takes_s" doc:"seconds, from the limits of the channel; the time that staff take is not in it"`
 	FinishAt    time.Time            `json:"finish_at"`
 	Coupons     []CampaignOutlook    `json:"coupons" nullable:"false" doc:"of every batch that it gives of, what that would take"`
+	Quotas      []CampaignQuota      `json:"quotas" nullable:"false" doc:"of what the platform lets through to the audience, what it would take; empty: nothing limits it"`
+}
+
+// CampaignQuota is what a campaign would take of what a platform lets through to its audience, as far as is known now.
+type CampaignQuota struct {
+	By       string     `json:"by" enum:"month,week,day,window,grant" doc:"window: of customer service, opened by the customer; grant: consents of the customer"`
+	Template string     `json:"template,omitempty" doc:"of grants"`
+	Each     int        `json:"each,omitempty" doc:"messages that one recipient may get in all; absent: it depends on their consents"`
+	Until    *time.Time `json:"until,omitempty" doc:"when everybody may get as many again"`
+	Sends    int64      `json:"sends" doc:"messages of the first run that take from it"`
+	Takes    int64      `json:"takes" doc:"of them, those that would get through"`
+	Refused  int64      `json:"refused" doc:"of them, those whose recipient can get no more"`
+	Left     int64      `json:"left" doc:"what all who would be written to can get before"`
+	Runs     int64      `json:"runs" doc:"of the campaign that begin until then"`
+	Needs    int64      `json:"needs" doc:"by all these runs"`
+	Waiting  int64      `json:"waiting" doc:"messages of any source that still take from it, to whomever they go"`
 }
 
 // CampaignOutlook is what giving so many of a batch's coupons would take, as things stand.
@@ -70,10 +86,13 @@ func (h *Handlers) EstimateCampaign(ctx context.Context, in *CampaignInput) (*On
 	}
 	out := CampaignEstimate{
 		People: e.People, HeldOut: e.HeldOut, Sends: e.Sends, Calls: e.Calls, Taps: e.Taps, Unreachable: e.Unreachable,
-		Staff: []CampaignStaffShare{}, TakesS: int64(e.Takes.Seconds()), FinishAt: e.Finish, Coupons: []CampaignOutlook{},
+		Staff: []CampaignStaffShare{}, TakesS: int64(e.Takes.Seconds()), FinishAt: e.Finish, Coupons: []CampaignOutlook{}, Quotas: []CampaignQuota{},
 	}
 	for i := range e.Coupons {
 		out.Coupons = append(out.Coupons, h.campaignOutlook(&e.Coupons[i]))
+	}
+	for _, q := range e.Quotas {
+		out.Quotas = append(out.Quotas, CampaignQuota(q))
 	}
 	for _, s := range e.Staff[:min(len(e.Staff), 200)] {
 		out.Staff = append(out.Staff, CampaignStaffShare{h.IDs.Of(model.KindStaff, s.StaffID), s.Customers, s.Taps})

@@ -56,6 +56,7 @@ type Ledger interface {
 	Convert(ctx context.Context, g outreach.Goal) (converted int, err error)
 	Totals(ctx context.Context, source string, sourceID int64) ([]outreach.Total, error)
 	Channel(name string) (outreach.Channel, bool)
+	Waiting(ctx context.Context, channel string, accountID int64) (int64, error)
 }
 
 // Messages knows which versions of messages there are.

@@ -25,6 +25,8 @@ type Estimate struct {
 	Finish      time.Time
 	// Coupons says of every batch that the variants give of what that would take.
 	Coupons []coupon.Outlook
+	// Quotas says of every budget of the channel what it would take.
+	Quotas []Quota
 }
 
 // StaffShare is what a campaign would ask of one staff member.
@@ -58,6 +60,9 @@ func (s *Service) Estimate(ctx context.Context, d Definition) (*Estimate, error)
 		}
 	}
 	if e.Coupons, err = s.outlooks(ctx, &d, people, s.begins(&d)); err != nil {
+		return nil, err
+	}
+	if e.Quotas, err = s.quotas(ctx, e, &d, channel); err != nil {
 		return nil, err
 	}
 	e.Takes = takes(about.Limits, e.Calls)

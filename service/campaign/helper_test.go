@@ -40,6 +40,7 @@ type ledger struct {
 	cancelled   int
 	staffColumn string // of the set that was planned last
 	channels    map[string]outreach.Description
+	budget      func(outreach.BudgetAsk) outreach.Budget // of mass messages; nil: none
 }
 
 func (l *ledger) PlanTx(tx *gorm.DB, in []outreach.Intent) (int, error) {
@@ -117,7 +118,12 @@ func (l *ledger) Totals(ctx context.Context, source string, sourceID int64) (out
 	return out, nil
 }
 
+func (l *ledger) Waiting(context.Context, string, int64) (int64, error) { return 11, nil }
+
 func (l *ledger) Channel(name string) (outreach.Channel, bool) {
+	if name == "mass" && l.budget != nil {
+		return budgeted{silent{l.channels[name]}, l.budget}, true
+	}
 	d, ok := l.channels[name]
 	return silent{d}, ok
 }
@@ -134,6 +140,16 @@ func (silent) Send(context.Context, outreach.Call) (outreach.Outcome, error) {
 }
 func (silent) Reconcile(context.Context, outreach.Call) (outreach.Found, error) {
 	return outreach.Found{}, errors.ErrUnsupported
+}
+
+// budgeted is a silent channel of which not everything gets through.
+type budgeted struct {
+	silent
+	budget func(outreach.BudgetAsk) outreach.Budget
+}
+
+func (b budgeted) Budgets(_ context.Context, ask outreach.BudgetAsk) ([]outreach.Budget, error) {
+	return []outreach.Budget{b.budget(ask)}, nil
 }
 
 // house is a service with its database, one account and a segment.

@@ -210,3 +210,43 @@ func TestLinks(t *testing.T) {
 		t.Errorf("no link: %v", err)
 	}
 }
+
+// TestEstimateQuota: of what a channel gets through to those whom the audience holds and does not leave out, the estimate says what
+// the campaign takes, how many are refused for it, and what its next runs need before it begins anew.
+func TestEstimateQuota(t *testing.T) {
+	h := newHouse(t)
+	h.enter(h.segment, upTo(200)...)
+	d := h.definition()
+	d.Channel, d.HoldoutBP = "mass", 2500
+	d.Audience.Except, d.Audience.Customers = []int64{h.newSegment("黑名单", 1, 2, 300)}, []int64{5, 300, 301}
+	h.enter(h.newSegment("别人"), 301, 302)
+	d.Variants = []Variant{{Name: "A", ShareBP: 5000, MessageID: 7}, {Name: "B", ShareBP: 5000, MessageID: 8}}
+	if e, err := h.Estimate(t.Context(), d); err != nil || e.Quotas != nil {
+		t.Fatalf("nothing limits it: %+v, %v", e, err)
+	}
+	until := noon.AddDate(0, 0, 3)
+	var asked outreach.BudgetAsk
+	h.ledger.budget = func(ask outreach.BudgetAsk) outreach.Budget {
+		asked = ask
+		var ids []int64
+		h.must(h.db.Raw("?", ask.Recipients).Scan(&ids).Error)
+		if int64(len(ids)) != ask.Size || ids[0] != 3 || ids[len(ids)-1] != 301 {
+			t.Errorf("asked about %d, it says %d: %v", len(ids), ask.Size, ids)
+		}
+		return outreach.Budget{By: outreach.BudgetMonth, Messages: ask.Messages, Each: 30, Until: &until, Reachable: ask.Size - 39, Left: ask.Size * 4}
+	}
+	e, err := h.Estimate(t.Context(), d)
+	h.must(err)
+	if len(e.Quotas) != 1 || asked.AccountID != h.account || len(asked.Messages) != 2 || !asked.At.Equal(noon) {
+		t.Fatalf("asked %+v, got %+v", asked, e.Quotas)
+	}
+	q := e.Quotas[0]
+	if e.People != 199 || q.Sends != 150 || q.Takes != 120 || q.Refused != 30 || q.Left != 600 || q.Runs != 1 || q.Needs != 150 || q.Waiting != 11 {
+		t.Errorf("of %d people: %+v", e.People, q)
+	}
+	// One a day at 9: three of its runs come before everybody may get as many again.
+	d.Schedule = Schedule{Cron: "0 9 * * *"}
+	if e, err = h.Estimate(t.Context(), d); err != nil || e.Quotas[0].Runs != 3 || e.Quotas[0].Needs != 450 || !asked.At.Equal(noon.Add(21*time.Hour)) {
+		t.Errorf("every day: %+v, %v, asked at %v", e.Quotas, err, asked.At)
+	}
+}

@@ -2,12 +2,14 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"zhiyin/model"
+	"zhiyin/service/outreach"
 )
 
 func excludedBy(tx *gorm.DB, runID int64) (map[string]int64, error) {
@@ -122,4 +124,17 @@ func visitsOf(tx *gorm.DB, campaignID int64) (n int64, err error) {
 		return 0, fmt.Errorf("count visits of campaign %d: %w", campaignID, err)
 	}
 	return n, nil
+}
+
+// recipients is a query of whom an audience names, without those it leaves out.
+func recipients(a Audience) clause.Expression {
+	none := []int64{0}
+	if a.to() == outreach.ToGroups {
+		return clause.Expr{SQL: "SELECT g.id FROM customer_group g WHERE g.id IN ?", Vars: []any{a.Groups}}
+	}
+	return clause.Expr{
+		SQL: "SELECT c.id FROM customer c WHERE (EXISTS (SELECT 1 FROM segment_member s WHERE s.customer_id = c.id AND s.segment_id IN ? AND s.left_at IS NULL) OR c.id IN ?)" +
+			" AND NOT EXISTS (SELECT 1 FROM segment_member x WHERE x.customer_id = c.id AND x.segment_id IN ? AND x.left_at IS NULL)",
+		Vars: []any{slices.Concat(none, a.Segments), slices.Concat(none, a.Customers), slices.Concat(none, a.Except)},
+	}
 }

@@ -129,3 +129,9 @@ func settledCalls(db *gorm.DB, channel string, since time.Time, after int64, lim
 	err = db.Where("channel = ? AND platform_id <> '' AND id > ? AND began_at >= ?", channel, after, since).Order("id").Limit(limit).Find(&rows).Error
 	return rows, err
 }
+
+func waiting(db *gorm.DB, channel string, accountID int64, states []State) (n int64, err error) {
+	err = db.Raw(`SELECT COALESCE(SUM(t.changed), 0) FROM delivery_lane l JOIN delivery_tally t ON t.lane_id = l.id
+		WHERE l.channel = ? AND l.account_id = ? AND t.state IN ?`, channel, accountID, states).Scan(&n).Error
+	return n, err
+}
