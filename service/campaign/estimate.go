@@ -53,6 +53,9 @@ func (s *Service) Estimate(ctx context.Context, d Definition) (*Estimate, error)
 	e.Sends = e.People - e.HeldOut
 	about := channel.Describe()
 	batch := int64(max(about.Batch, 1))
+	if about.ByHand {
+		batch = 1
+	}
 	e.Calls = (e.Sends + batch - 1) / batch
 	if s.inNames(&d) {
 		if err := s.shareOut(ctx, e, d, batch); err != nil {

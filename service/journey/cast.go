@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"zhiyin/service/outreach"
 	"zhiyin/service/outreach/governor"
 	"zhiyin/service/segment"
 )
@@ -30,6 +31,9 @@ func (st *stage) open(ctx context.Context, ids []int64) (err error) {
 	st.moving.stop = map[string]bool{}
 	for _, n := range st.plan.Nodes {
 		st.moving.stop[n.ID] = st.moving.broken(n) != ""
+	}
+	if err := st.read(ctx); err != nil {
+		return err
 	}
 	var busy []int64
 	for some := range slices.Chunk(ids, 1000) {
@@ -59,7 +63,7 @@ func (st *stage) open(ctx context.Context, ids []int64) (err error) {
 			return err
 		}
 	}
-	st.follow = map[int64]follower{}
+	st.follow, st.ways = map[int64]follower{}, map[way][]int64{}
 	for some := range slices.Chunk(busy, 1000) {
 		found, err := followers(st.db, some)
 		if err != nil {
@@ -67,6 +71,9 @@ func (st *stage) open(ctx context.Context, ids []int64) (err error) {
 		}
 		for id, f := range found {
 			st.follow[id] = f
+		}
+		if err := sendersOf(st.db, some, st.ways); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -206,35 +213,80 @@ func (st *stage) happened(sign *Sign, who []*run) (map[*run]bool, error) {
 }
 
 func (st *stage) send(n *Node, who []*run) error {
+	purpose := st.about(n.With.text("channel")).Consent
 	for _, r := range who {
 		in := intent(n, r)
 		st.serial++
 		a := st.cast[r.CustomerID]
-		a.drafts = append(a.drafts, &draft{in.DueAt, governor.Ask{
-			Ref: st.serial, CustomerID: in.CustomerID, Channel: in.Channel, Topic: in.Topic, Source: in.Source, SourceID: in.SourceID, Purpose: st.purpose(in.Channel),
+		ask := governor.Ask{
+			Ref: st.serial, CustomerID: in.CustomerID, Channel: in.Channel, Topic: in.Topic, Source: in.Source, SourceID: in.SourceID, Purpose: purpose,
 			Targeted: in.Targeted, Transactional: in.Transactional, Priority: in.Priority, DueAt: in.DueAt, ExpiresAt: in.ExpiresAt,
-		}, r, n})
+		}
+		if x := st.texts[in.MessageID]; x.known {
+			ask.Content = outreach.Said(x.hash, in.Values)
+		}
+		a.drafts = append(a.drafts, &draft{in.DueAt, ask, r, n})
 	}
 	return nil
 }
 
-// purpose is what a channel's messages serve.
-func (st *stage) purpose(channel string) string {
+// about describes a channel; of one that is not known it says nothing.
+func (st *stage) about(channel string) outreach.Description {
 	if st.s.Channels != nil {
 		if c, known := st.s.Channels.Channel(channel); known {
-			return c.Describe().Consent
+			return c.Describe()
 		}
 	}
-	return ""
+	return outreach.Description{}
 }
 
-// senders tells whether a channel's messages go out in a staff member's name.
-func (st *stage) senders(channel string) bool {
-	if st.s.Channels == nil {
-		return false
+// channelNoRelation is why a message is lost that goes out in a member's name, where nobody follows the customer.
+const channelNoRelation = "no_relation"
+
+// way is an account through which a customer is written to.
+type way struct{ account, customer int64 }
+
+// sender is in whose name a message goes out, as the channels choose: the member who is named, or who met the customer last. 0: nobody.
+func (st *stage) sender(d *draft) int64 {
+	named := d.n.With.number("staff")
+	for _, id := range st.ways[way{d.n.With.number("account"), d.ask.CustomerID}] {
+		if named == 0 || id == named {
+			return id
+		}
 	}
-	c, known := st.s.Channels.Channel(channel)
-	return known && c.Describe().Senders
+	return 0
+}
+
+// text is what is known of a message.
+type text struct {
+	hash     [32]byte
+	known    bool
+	personal bool
+}
+
+// read gets to know the messages of the plan.
+func (st *stage) read(ctx context.Context) error {
+	if st.texts != nil || st.s.Contents == nil {
+		return nil
+	}
+	st.texts = map[int64]text{}
+	for _, n := range st.plan.Nodes {
+		id := n.With.number("message")
+		if id == 0 {
+			continue
+		}
+		hashes, err := st.s.Contents.HashesTx(st.db, []int64{id})
+		if err != nil {
+			return err
+		}
+		x := text{}
+		x.hash, x.known = hashes[id]
+		if x.personal, err = st.s.Contents.Personal(ctx, id); err != nil {
+			return err
+		}
+		st.texts[id] = x
+	}
+	return nil
 }
 
 func (st *stage) tag(n *Node, who []*run) error {

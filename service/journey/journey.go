@@ -106,6 +106,14 @@ type Channels interface {
 	Channel(name string) (outreach.Channel, bool)
 }
 
+// Contents knows what messages say; *message.Service does.
+type Contents interface {
+	// HashesTx gives a hash of each message's content by its row.
+	HashesTx(tx *gorm.DB, messageIDs []int64) (map[int64][32]byte, error)
+	// Personal tells whether a message reads differently for each customer.
+	Personal(ctx context.Context, messageID int64) (bool, error)
+}
+
 // Customers tells whom somebody may see.
 type Customers interface {
 	Visible(ctx context.Context, v *staff.Viewer, customerIDs []int64) ([]int64, error)
@@ -139,6 +147,8 @@ type Deps struct {
 	Logger    *slog.Logger
 	// Channels knows what channels are like, for rehearsals; nil: nothing is known of them.
 	Channels Channels
+	// Contents knows what messages say, for rehearsals; nil: they do not know what would be said twice.
+	Contents Contents
 	// Forecast makes what a rehearsal asks in the governor's place, one for each part of the customers; nil: nothing is held
 	// back, and the result says so.
 	Forecast func(ctx context.Context) (Forecast, error)

@@ -39,6 +39,7 @@ const (
 type Forecast interface {
 	Load(ctx context.Context, customerIDs []int64) error
 	Rule(now time.Time, a *governor.Ask) governor.Ruling
+	Return(did governor.Reservation)
 }
 
 // Asked is what a rehearsal shall look at.

@@ -218,6 +218,8 @@ func (o *oneADay) Rule(now time.Time, a *governor.Ask) governor.Ruling {
 	return governor.Ruling{Verdict: governor.Allow}
 }
 
+func (*oneADay) Return(governor.Reservation) {}
+
 func TestARehearsalAsksTheGovernor(t *testing.T) {
 	h := newHouse(t, 2)
 	h.Forecast = func(context.Context) (Forecast, error) { return &oneADay{map[int64]time.Time{}}, nil }

@@ -83,6 +83,8 @@ type tap struct {
 	staff int64
 	day   int
 	node  string
+	// Of a message that is confirmed by itself, of which there may be several at a node.
+	customer, at int64
 }
 
 // books gather what a rehearsal counts.

@@ -36,6 +36,8 @@ type stage struct {
 	queue  actors
 	govern Forecast
 	follow map[int64]follower
+	ways   map[way][]int64
+	texts  map[int64]text
 	tags   map[int64]map[int64]bool // given and taken in the rehearsal
 	moving *engine
 	left   map[int64]int64 // coupons by batch
@@ -257,7 +259,12 @@ func (st *stage) rule(a *actor) bool {
 		t.What, t.Outcome = "lost", ruling.Reason
 		a.drafts = slices.Delete(a.drafts, i, i+1)
 	default:
-		st.leaves(d)
+		if !st.leaves(d) {
+			put(st.books.lost, d.ask.Channel, channelNoRelation)
+			t.What, t.Outcome = "lost", channelNoRelation
+			a.drafts = slices.Delete(a.drafts, i, i+1)
+			break
+		}
 		t.What, t.Outcome = "message", d.ask.Channel
 		a.drafts = slices.Delete(a.drafts, i, i+1)
 	}
@@ -265,21 +272,27 @@ func (st *stage) rule(a *actor) bool {
 	return true
 }
 
-// leaves notes a message that would leave.
-func (st *stage) leaves(d *draft) {
+// leaves notes a message that would leave, and tells whether it does: one that goes out in somebody's name needs somebody.
+func (st *stage) leaves(d *draft) bool {
 	day := dayNumber(d.at.In(st.zone))
-	put(st.books.sent, day, d.ask.Channel)
-	if !st.senders(d.ask.Channel) {
-		return
-	}
-	to := d.n.With.number("staff")
-	if to == 0 {
-		to = st.follow[d.ask.CustomerID].StaffID
-	}
-	if to != 0 {
+	about := st.about(d.ask.Channel)
+	if about.Senders {
+		to := st.sender(d)
+		if to == 0 {
+			if st.govern != nil {
+				st.govern.Return(governor.Reservation{Ref: d.ask.Ref, CustomerID: d.ask.CustomerID})
+			}
+			return false
+		}
 		st.books.messages[to]++
-		st.books.taps[tap{to, day, d.n.ID}] = true
+		t := tap{staff: to, day: day, node: d.n.ID}
+		if about.ByHand || st.texts[d.n.With.number("message")].personal {
+			t.customer, t.at = d.ask.CustomerID, d.at.UnixMilli()
+		}
+		st.books.taps[t] = true
 	}
+	put(st.books.sent, day, d.ask.Channel)
+	return true
 }
 
 // trace notes something of the customer who is followed.

@@ -133,6 +133,20 @@ func followers(tx *gorm.DB, customers []int64) (map[int64]follower, error) {
 	return out, nil
 }
 
+// sendersOf adds the members through whom customers are written to by each account, who met them last coming first.
+func sendersOf(tx *gorm.DB, customers []int64, ways map[way][]int64) error {
+	var rows []follower
+	err := tx.Table("relation AS r").Select("r.customer_id, r.staff_id, r.account_id").Joins("JOIN staff AS s ON s.id = r.staff_id").
+		Where("r.customer_id IN ? AND r.status = 'active' AND s.gone_at IS NULL", customers).Order("r.added_at DESC, r.id DESC").Scan(&rows).Error
+	if err != nil {
+		return fmt.Errorf("find who writes to customers: %w", err)
+	}
+	for _, r := range rows {
+		ways[way{r.AccountID, r.CustomerID}] = append(ways[way{r.AccountID, r.CustomerID}], r.StaffID)
+	}
+	return nil
+}
+
 // eventsOf gives what happened to customers of one kind, from a time on and before another.
 func eventsOf(tx *gorm.DB, kinds []string, customers []int64, from, to time.Time) (rows []model.Event, err error) {
 	err = tx.Select("id", "kind", "customer_id", "payload", "occurred_at").

@@ -59,6 +59,7 @@ type Description struct {
 	Contents     []message.Kind // content kinds it can carry
 	Batch        int            // deliveries a call; 0 counts as 1
 	Senders      bool           // goes out in a staff member's name
+	ByHand       bool           // who sends each by itself: no confirmation is for several
 	To           To             // whom its deliveries name
 	Doubt        Doubt
 	// SettleTime is how long after a call the platform surely knows of it.

@@ -29,7 +29,7 @@ type task struct{ *Service }
 // member of staff has said so.
 func (t *task) Describe() outreach.Description {
 	return outreach.Description{
-		Name: NameTask, Zh: "成员任务", En: "Task for staff", Batch: 200, Senders: true, Consent: privacy.Marketing,
+		Name: NameTask, Zh: "成员任务", En: "Task for staff", Batch: 200, Senders: true, ByHand: true, Consent: privacy.Marketing,
 		Contents: []message.Kind{message.KindText, message.KindImage, message.KindLink, message.KindMiniApp, message.KindVideo, message.KindFile},
 		Doubt:    outreach.DoubtRetry, Reports: []outreach.State{outreach.Sent, outreach.Failed},
 	}
