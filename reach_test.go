@@ -54,7 +54,7 @@ func (h *house) everybody() string {
 	h.t.Helper()
 	var s console.Segment
 	h.console.post("/segments", object{"name": "全部好友", "rule": object{"field": "relation.count", "op": "at_least", "values": []int{1}}}, &s)
-	eventually(h.t, time.Minute, "the segment is built", func() bool {
+	eventually(h.t, 5*time.Minute, "the segment is built", func() bool {
 		var now console.Segment
 		h.console.get("/segments/"+s.ID, &now)
 		return now.Built && now.Building == nil
