@@ -438,6 +438,10 @@ func TestGroups(t *testing.T) {
 	if n := h.deliveries("customer_id = 0 AND group_id = ?", g.ID); n != 1 || h.run(c.ID).Planned != 1 {
 		t.Errorf("%d messages to the group", n)
 	}
+	h.counted(h.run(c.ID))
+	if r, err := h.Report(t.Context(), c.ID, run.ID); err != nil || len(r.Arms) != 1 || r.Arms[0].Members != 1 || r.Arms[0].States[outreach.Planned] != 1 {
+		t.Errorf("its report: %+v, %v", r, err)
+	}
 }
 
 func TestStaff(t *testing.T) {

@@ -152,7 +152,7 @@ func (s *Service) count(ctx context.Context, _ *work.Lease, p runRef) error {
 	if err != nil || run.CountUntil == nil {
 		return err
 	}
-	q := counting{runID: run.ID, from: *run.FrozenAt, to: *run.CountUntil}
+	q := counting{runID: run.ID, after: -1, from: *run.FrozenAt, to: *run.CountUntil}
 	if c.Definition.Goal != nil {
 		q.kind = c.Definition.Goal.Kind
 	}
@@ -162,7 +162,7 @@ func (s *Service) count(ctx context.Context, _ *work.Lease, p runRef) error {
 		if err != nil {
 			return err
 		}
-		if q.last == 0 {
+		if q.last == q.after {
 			break
 		}
 		if err := countArms(db, q, sums); err != nil {

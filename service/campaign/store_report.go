@@ -50,10 +50,10 @@ func runsToCount(tx *gorm.DB) (ids []int64, err error) {
 	return ids, nil
 }
 
-// lastOfPage is the last of the next members of a run; 0 after all of them.
+// lastOfPage is the customer with whom the next members of a run end, 0 where these are no customers; after itself when there are no more.
 func lastOfPage(tx *gorm.DB, runID, after int64, limit int) (last int64, err error) {
-	err = tx.Raw("SELECT COALESCE(MAX(customer_id), 0) FROM (SELECT customer_id FROM campaign_member WHERE run_id = ? AND customer_id > ? ORDER BY customer_id LIMIT ?) page",
-		runID, after, limit).Scan(&last).Error
+	err = tx.Raw("SELECT COALESCE(MAX(customer_id), ?) FROM (SELECT customer_id FROM campaign_member WHERE run_id = ? AND customer_id > ? ORDER BY customer_id LIMIT ?) page",
+		after, runID, after, limit).Scan(&last).Error
 	if err != nil {
 		return 0, fmt.Errorf("page through run %d: %w", runID, err)
 	}
@@ -76,7 +76,7 @@ func countArms(tx *gorm.DB, q counting, sums armSums) error {
 	}
 	rows = nil
 	err = tx.Raw("SELECT m.variant_id, COUNT(DISTINCT m.customer_id) AS done, COUNT(*) AS times, SUM(e.value) AS value FROM campaign_member m"+
-		" JOIN event e ON e.customer_id = m.customer_id AND e.occurred_at >= ? AND e.occurred_at < ? AND e.kind = ? WHERE "+these+" GROUP BY m.variant_id",
+		" JOIN event e ON e.customer_id = m.customer_id AND e.occurred_at >= ? AND e.occurred_at < ? AND e.kind = ? WHERE m.customer_id > 0 AND "+these+" GROUP BY m.variant_id",
 		q.from, q.to, q.kind, q.runID, q.after, q.last).Scan(&rows).Error
 	if err != nil {
 		return fmt.Errorf("count the conversions of run %d: %w", q.runID, err)
