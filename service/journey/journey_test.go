@@ -15,6 +15,7 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/outreach"
 	"zhiyin/service/profile"
+	"zhiyin/service/segment"
 )
 
 func TestAnEventStartsAndTimeCarriesOn(t *testing.T) {
@@ -280,6 +281,48 @@ func TestF37_BirthdaysOnThe29thOfFebruary(t *testing.T) {
 	h.wantSent("not on the 28th", 2, "cake")
 	h.pass(day)
 	h.wantSent("on the 29th", 2, "cake", "cake")
+}
+
+// TestF37_TheBirthdayTemplate: of the template for birthdays, those born on 29 February have theirs on the 28th in a common year, on the 29th in
+// a leap year, and once in each.
+func TestF37_TheBirthdayTemplate(t *testing.T) {
+	h := newHouse(t, 2)
+	for c, md := range map[int64]int{1: 228, 2: 229} {
+		h.db.Model(&model.Customer{}).Where("id = ?", c).Update("birth_md", md)
+	}
+	list, err := h.Templates(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(list, func(tm Template) bool { return tm.Name == "birthday" })
+	d := list[i].Plan
+	for _, n := range d.Nodes {
+		if n.Step == "message" {
+			n.With["message"] = int64(1)
+		}
+	}
+	id := h.open(string(d.Encode(segment.RowIDs)))
+	for year := range 3 {
+		h.clock.Advance(time.Date(2027+year, 2, 20, 0, 0, 0, 0, shanghai).Sub(h.clock.Now()))
+		for range 2 * 15 {
+			h.tick()
+			h.clock.Advance(day / 2)
+		}
+	}
+	for c, want := range map[int64][]string{1: {"2027-02-25", "2028-02-25", "2029-02-25"}, 2: {"2027-02-25", "2028-02-26", "2029-02-25"}} {
+		var rows []model.Enrolment
+		if err := h.db.Where("journey_id = ? AND customer_id = ?", id, c).Order("id").Find(&rows).Error; err != nil {
+			t.Fatal(err)
+		}
+		var began []string
+		for _, e := range rows {
+			began = append(began, e.EnteredAt.In(shanghai).Format(time.DateOnly))
+		}
+		if !slices.Equal(began, want) {
+			t.Errorf("customer %d entered on %q, want %q", c, began, want)
+		}
+		h.wantSent("each year", c, "wish", "wish", "wish")
+	}
 }
 
 func TestCustomDates(t *testing.T) {
