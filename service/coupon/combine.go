@@ -12,15 +12,15 @@ import (
 const maxTries = 2000
 
 // best finds the stack that saves most; of those that save the same, the one with the fewest coupons, and of
-// these the one whose coupons expire first. It looks at every stack that the rules allow, the most promising
+// these the one whose coupons expire first. It looks at every stack that the rules and budgets allow, the most promising
 // first, until it has counted maxTries of them.
-func best(fitting []*fitted, w *weighed, zone *time.Location) (stack []*held, off model.Fen) {
+func best(fitting []*fitted, w *weighed, money moneyLeft, zone *time.Location) (stack []*held, off model.Fen) {
 	list := slices.Clone(fitting)
 	slices.SortStableFunc(list, func(a, b *fitted) int {
 		return cmp.Or(cmp.Compare(b.off, a.off), a.held.ValidUntil.Compare(b.held.ValidUntil), cmp.Compare(a.held.ID, b.held.ID))
 	})
 	list = spare(list)
-	c := &combining{w: w, zone: zone, list: list}
+	c := &combining{w: w, money: money, zone: zone, list: list}
 	c.grow(nil, 0)
 	return c.stack, c.off
 }
@@ -42,6 +42,7 @@ func spare(list []*fitted) []*fitted {
 
 type combining struct {
 	w     *weighed
+	money moneyLeft
 	zone  *time.Location
 	list  []*fitted
 	tries int
@@ -67,7 +68,7 @@ func (c *combining) try(list []*held) {
 	c.tries++
 	list = stacked(list)
 	savings, _, no := countAll(list, c.w, c.zone)
-	if no != nil {
+	if no != nil || c.money.over(list, savings) != nil {
 		return
 	}
 	var off model.Fen

@@ -52,12 +52,16 @@ func (s *Service) Qualify(ctx context.Context, customerID int64, b Bill) (*Quali
 	var fitting []*fitted
 	for _, h := range list {
 		q := Quality{Coupon: h.Coupon, Batch: h.offer.CouponBatch}
-		if q.OffFen, q.Misfit = s.alone(h, w, money); q.Misfit == nil {
-			fitting = append(fitting, &fitted{h, q.OffFen})
+		off, no := s.alone(h, w, money)
+		if q.Misfit = no; no == nil {
+			q.OffFen = off
+		}
+		if no == nil || no == &misfitBudget { // which may allow what it saves after others
+			fitting = append(fitting, &fitted{h, off})
 		}
 		out.Items = append(out.Items, q)
 	}
-	stack, off := best(fitting, w, s.Zone)
+	stack, off := best(fitting, w, money, s.Zone)
 	out.OffFen = off
 	for _, h := range stack {
 		out.Best = append(out.Best, h.ID)
@@ -98,12 +102,12 @@ func (s *Service) Validate(ctx context.Context, customerID int64, ids []int64, b
 	if no != nil {
 		return nil, refused(bad, no)
 	}
+	if h := money.over(list, savings); h != nil {
+		return nil, refused(h, &misfitBudget)
+	}
 	out := &Qualified{TotalFen: b.total()}
 	for i, h := range list {
 		off := savings[i].total()
-		if !money.allow(h.BatchID, off) {
-			return nil, refused(h, &misfitBudget)
-		}
 		out.Items = append(out.Items, Quality{Coupon: h.Coupon, Batch: h.offer.CouponBatch, OffFen: off})
 		out.Best = append(out.Best, h.ID)
 		out.OffFen += off
@@ -119,7 +123,7 @@ func offersOf(list []*held) []*offer {
 	return offers
 }
 
-// alone is what a coupon saves by itself, or why it does not.
+// alone is what a coupon saves by itself, or why it does not; of misfitBudget what it would save.
 func (s *Service) alone(h *held, w *weighed, money moneyLeft) (model.Fen, *Misfit) {
 	if no := h.usable(w.at); no != nil {
 		return 0, no
@@ -128,10 +132,10 @@ func (s *Service) alone(h *held, w *weighed, money moneyLeft) (model.Fen, *Misfi
 	if no != nil {
 		return 0, no
 	}
-	if !money.allow(h.BatchID, got.total()) {
-		return 0, &misfitBudget
+	if money.over([]*held{h}, []saving{got}) != nil {
+		no = &misfitBudget
 	}
-	return got.total(), nil
+	return got.total(), no
 }
 
 // moneyLeft is the budgets of batches as they stand, not locked.
@@ -151,13 +155,22 @@ func (s *Service) budgetsLeft(tx *gorm.DB, list []*held) (moneyLeft, error) {
 	return m, err
 }
 
-func (m moneyLeft) allow(batchID int64, off model.Fen) bool {
-	for _, r := range m[batchID] {
-		if r.LimitCount > 0 && r.UsedCount >= r.LimitCount || r.LimitFen > 0 && r.UsedFen+off > r.LimitFen {
-			return false
+// over gives the first coupon of a stack that goes beyond a budget of its batch, together with those before it; nil: none does.
+func (m moneyLeft) over(list []*held, savings []saving) *held {
+	for i, h := range list {
+		for _, r := range m[h.BatchID] {
+			count, fen := r.UsedCount, r.UsedFen
+			for j, other := range list[:i+1] {
+				if other.BatchID == h.BatchID {
+					count, fen = count+1, fen+savings[j].total()
+				}
+			}
+			if r.LimitCount > 0 && count > r.LimitCount || r.LimitFen > 0 && fen > r.LimitFen {
+				return h
+			}
 		}
 	}
-	return true
+	return nil
 }
 
 // PricedLine is a product and how many of it, as somebody wants to buy it.
