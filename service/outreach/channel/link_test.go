@@ -69,3 +69,47 @@ func TestLinksTellWhoFollowedThem(t *testing.T) {
 	}
 	town.wait(map[string]int{"accepted": 1, "clicked": 1})
 }
+
+// TestLinksOfMassMessages: where a mass message reads like nobody else's its links are the recipient's own; where it reads alike to several they stay
+// as they are, so that nobody is asked to confirm more for it; and so they do in groups.
+func TestLinksOfMassMessages(t *testing.T) {
+	town := newTown(t)
+	const link = "https://example.com/s/abcdefghij"
+	town.says(1, message.Content{Text: "{{name}}，" + link})
+	customers := town.followedBy("staff0001")[:3]
+	for i, id := range customers {
+		town.plan(outreach.Intent{
+			Channel: NameMass, AccountID: town.corp.ID, StaffID: town.staff["staff0001"].ID, MessageID: 1, CustomerID: id, Values: map[string]string{"name": []string{"朋友", "朋友", "王女士"}[i]},
+		})
+	}
+	var group model.CustomerGroup
+	if err := town.db.Order("id").Take(&group).Error; err != nil {
+		t.Fatal(err)
+	}
+	town.says(2, message.Content{Text: "各位，" + link})
+	town.plan(outreach.Intent{Channel: NameGroupMass, AccountID: town.corp.ID, MessageID: 2, GroupID: group.ID})
+	town.wait(map[string]int{"accepted": 4})
+	var own model.Delivery
+	if err := town.db.Take(&own, "customer_id = ?", customers[2]).Error; err != nil {
+		t.Fatal(err)
+	}
+	id := town.IDs.Of(model.KindDelivery, own.ID)
+	for text, whom := range map[string][]int64{"朋友，" + link: customers[:2], "王女士，" + link + "/" + id: customers[2:]} {
+		list := town.onLists(text)
+		if len(list) != len(whom) {
+			t.Errorf("%q went to %v", text, list)
+		}
+		for _, c := range whom {
+			if list[town.externalOf(c)] != 1 {
+				t.Errorf("%q went to %v", text, list)
+			}
+		}
+	}
+	if list := town.onLists("各位，" + link); len(list) != 1 {
+		t.Errorf("the group's went to %v", list)
+	}
+	if err := town.LinkFollowed(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	town.wait(map[string]int{"accepted": 3, "clicked": 1})
+}

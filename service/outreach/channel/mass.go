@@ -83,6 +83,9 @@ func (m *mass) Prepare(ctx context.Context, claimed []outreach.Delivery) (calls 
 	}
 	for _, key := range slices.Sorted(maps.Keys(together)) {
 		for part := range slices.Chunk(together[key], m.Describe().Batch) {
+			if len(part) == 1 && !m.groups {
+				m.traceMass(&part[0])
+			}
 			calls = append(calls, m.callOf(part, senders, handles))
 		}
 	}
@@ -177,6 +180,15 @@ func fitsMass(c *message.Content) string {
 		return ReasonContent
 	}
 	return ""
+}
+
+// traceMass has the short links of a message that goes to one customer alone tell who followed them, if it still fits then.
+func (m *mass) traceMass(w *written) {
+	own := w.content
+	own.Attachments = slices.Clone(own.Attachments)
+	if m.trace(&own, w.ID); fitsMass(&own) == "" {
+		w.content = own
+	}
 }
 
 // Send implements outreach.Channel. What the platform answers is written down at once: another process may settle the call.
