@@ -17,6 +17,8 @@ import (
 	"zhiyin/service/event"
 	"zhiyin/service/journey"
 	"zhiyin/service/outreach"
+	"zhiyin/service/outreach/governor"
+	"zhiyin/service/privacy"
 	"zhiyin/service/segment"
 	"zhiyin/service/work"
 )
@@ -81,8 +83,10 @@ func newJourneyBench(o JourneyOptions, db *gorm.DB, out io.Writer) *journeyBench
 	queue := work.New(db, clock.System)
 	log := event.New(queue, clock.System, event.Options{DB: db, Zone: o.Zone, Logger: quiet})
 	b := &journeyBench{JourneyOptions: o, db: db, out: out, events: log}
+	arbiter := governor.New(governor.Deps{DB: db, Now: clock.System, Zone: o.Zone, Wishes: privacy.New(db, log, nil, clock.System), Logger: quiet})
 	b.journeys = journey.New(journey.Deps{
-		DB: db, Events: log, Queue: queue, Now: clock.System, Zone: o.Zone, Messages: outreach.New(outreach.Deps{DB: db, Now: clock.System, Logger: quiet}), Logger: quiet,
+		Forecast: func(ctx context.Context) (journey.Forecast, error) { return arbiter.Forecast(ctx) },
+		DB:       db, Events: log, Queue: queue, Now: clock.System, Zone: o.Zone, Messages: outreach.New(outreach.Deps{DB: db, Now: clock.System, Logger: quiet}), Logger: quiet,
 	})
 	log.Feed("journey", b.journeys.OnEvents)
 	return b
@@ -266,15 +270,15 @@ func (b *journeyBench) firstStep(ctx context.Context) error {
 	return b.stop(ctx, id)
 }
 
-// rehearse measures a rehearsal of 30 days over all customers.
+// rehearse measures a rehearsal of 30 days over all customers, with the governor as the product comes.
 func (b *journeyBench) rehearse(ctx context.Context) error {
 	text := `{"trigger":{"kind":"date","with":{"of":"birthday","at":"09:00"}},"entry":{"again":"after_days","days":300},"holdout":500,"start":"hello","nodes":[
 		{"id":"hello","step":"message","with":{"channel":"inbox","message":"1"},"next":{"next":"look"}},
 		{"id":"look","step":"wait_for","with":{"when":{"event":{"kind":"order.paid"}},"timeout":"2d"},"next":{"happened":"end","timeout":"kind"}},
 		{"id":"kind","step":"split","with":{"branches":[{"name":"bought","rule":{"field":"order.count","op":"at_least","values":[1]}}]},"next":{"bought":"end","otherwise":"offer"}},
-		{"id":"offer","step":"message","with":{"channel":"inbox","message":"1"},"next":{"next":"rest"}},
+		{"id":"offer","step":"message","with":{"channel":"sms","message":"1"},"next":{"next":"rest"}},
 		{"id":"rest","step":"wait","with":{"for":"5d"},"next":{"next":"last"}},
-		{"id":"last","step":"message","with":{"channel":"inbox","message":"1"},"next":{"next":"end"}},{"id":"end","step":"exit"}]}`
+		{"id":"last","step":"message","with":{"channel":"sms","message":"1"},"next":{"next":"end"}},{"id":"end","step":"exit"}]}`
 	d, err := b.journeys.Read(ctx, []byte(text), segment.RowIDs)
 	if err != nil {
 		return err
