@@ -45,6 +45,9 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
+	once := RuleInput{Name: "完善资料", EventKind: event.KindProfileCompleted, Points: 30} // happens once, so it needs no bound
+	_, err := h.SaveRule(t.Context(), 1, 0, 0, once)
+	h.must(err)
 	r, err := h.SaveRule(t.Context(), 1, 0, 0, ten)
 	h.must(err)
 	if _, err := h.SaveRule(t.Context(), 1, r.ID, r.Version-1, ten); !errors.Is(err, ErrChanged) {
@@ -306,15 +309,27 @@ func TestRedeem(t *testing.T) {
 	}
 }
 
-// TestCompletedProfilesEarn: a profile that is complete earns without a bound, since it becomes so once.
-func TestCompletedProfilesEarn(t *testing.T) {
-	h := newHouse(t)
-	_, err := h.SaveRule(t.Context(), 1, 0, 0, RuleInput{Name: "完善资料", EventKind: event.KindProfileCompleted, Points: 30, Enabled: true})
-	h.must(err)
-	h.tell(event.KindProfileChanged, &model.CustomerOrder{CustomerID: 1}, 0)
-	h.has(1, 0, 0)
-	h.tell(event.KindProfileCompleted, &model.CustomerOrder{CustomerID: 1}, 0)
-	h.has(1, 30, 0)
+// TestWhatEarns: what happens once to a customer, or is held by a bound, earns what its rule says, and nothing else does.
+func TestWhatEarns(t *testing.T) {
+	for _, kind := range []string{
+		event.KindOrderPaid, event.KindOrderCompleted, event.KindProfileCompleted, event.KindProfileChanged, event.KindCustomerAdded, event.KindGroupJoined,
+		event.KindReferralCounted,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			h := newHouse(t)
+			_, err := h.SaveRule(t.Context(), 1, 0, 0, RuleInput{Name: "积分", EventKind: kind, Points: 30, InAll: 50, Enabled: true})
+			h.must(err)
+			h.tell(event.KindCustomerLeft, &model.CustomerOrder{CustomerID: 1}, 0)
+			h.has(1, 0, 0)
+			for i, want := range []int64{30, 50, 50} {
+				at := noon
+				o := &model.CustomerOrder{ID: int64(i + 1), Number: fmt.Sprint("n", i), CustomerID: 1, Status: "completed", PaidFen: 100, PlacedAt: noon, PaidAt: &at}
+				modeltest.Create(t, h.DB, o)
+				h.tell(kind, o, 100)
+				h.has(1, want, 0)
+			}
+		})
+	}
 }
 
 // TestReviewsAndSurveysEarn: of what other systems tell, a kind that operators have defined earns points, where the event says
