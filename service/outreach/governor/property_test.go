@@ -3,7 +3,9 @@ package governor
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -95,7 +97,7 @@ func TestP4_NeverTooMuch(t *testing.T) {
 		})
 	}
 	t.Logf("%d let out; not let out: %v", allowed, reasons)
-	for _, why := range []string{ReasonCap, ReasonQuiet, ReasonDoNotContact, ReasonHoldout, ReasonDuplicate} {
+	for _, why := range []string{ReasonCap, ReasonQuiet, ReasonDoNotContact, ReasonHoldout, ReasonDuplicate, "sent later"} {
 		if reasons[why] == 0 {
 			t.Errorf("nothing was held back for %q: the test does not try it", why)
 		}
@@ -119,6 +121,9 @@ func (w *world) run() {
 		for i := range 3 {
 			h := []*house{first, second}[i%2]
 			asks := w.asks(&ref, h.clock.Now())
+			if i == 0 {
+				asks = append(asks, w.anew(h.clock.Now())...)
+			}
 			seed := w.rnd.Uint64()
 			wg.Go(func() { w.batch(h, asks, rand.New(rand.NewPCG(seed, 1))) })
 		}
@@ -167,6 +172,18 @@ func (w *world) asks(ref *int64, now time.Time) (asks []Ask) {
 	return asks
 }
 
+// anew asks about some of what was let out before, which a person is about to send only now.
+func (w *world) anew(now time.Time) (asks []Ask) {
+	for _, ref := range slices.Sorted(maps.Keys(w.out)) {
+		if m := w.out[ref]; w.rnd.IntN(20) == 0 {
+			asks = append(asks, Ask{
+				Ref: ref, CustomerID: m.customer, Channel: m.channel, Topic: m.topic, Source: "campaign", SourceID: 1, Purpose: privacy.Marketing, DueAt: now, Anew: true,
+			})
+		}
+	}
+	return asks
+}
+
 var errChangedMind = errors.New("changed our mind")
 
 // batch asks in one transaction, which may be rolled back, and gives some of what it got back later.
@@ -197,7 +214,10 @@ func (w *world) batch(h *house, asks []Ask, r *rand.Rand) {
 		if w.silent[a.CustomerID] {
 			w.t.Errorf("customer %d wants no messages, and gets one", a.CustomerID)
 		}
-		if _, twice := w.out[a.Ref]; !twice { // what was let out before is let out once
+		if _, twice := w.out[a.Ref]; !twice || a.Anew { // what was let out before is let out once, and counts when it is sent
+			if a.Anew {
+				w.reasons["sent later"]++
+			}
 			w.out[a.Ref] = sent{a.Ref, a.CustomerID, a.Channel, a.Topic, h.now(), w.fewer[a.CustomerID]}
 		}
 		if r.IntN(8) == 0 {
