@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm/clause"
+
 	"zhiyin/model"
 	"zhiyin/model/modeltest"
 	"zhiyin/service/outreach"
@@ -70,6 +72,12 @@ func TestMassFromPlanToResult(t *testing.T) {
 	}
 	if q := quotas[customers[1]]; q.Used != days {
 		t.Errorf("the governor hears of who has had enough %+v", q)
+	}
+	mass, _ := town.ledger.Channel(NameMass)
+	ask := outreach.BudgetAsk{AccountID: town.corp.ID, Recipients: clause.Expr{SQL: "SELECT id FROM customer WHERE id IN ?", Vars: []any{customers}}, Size: int64(n), At: town.clock()}
+	budgets, err := mass.(outreach.Budgeted).Budgets(t.Context(), ask)
+	if err != nil || len(budgets) != 1 || budgets[0].Reachable != int64(n-1) || budgets[0].Left != int64((n-1)*days-(n-2)) {
+		t.Errorf("an estimate hears %+v, %v", budgets, err)
 	}
 	for range 8 { // told again and again, counted once; at last nobody asks any more and nobody is remembered
 		town.move(7 * time.Hour)
