@@ -32,8 +32,45 @@ func TestSignsOfFraud(t *testing.T) {
 		if c := from(a, 122, "", "10.0.0.2"); c.State != Usable {
 			t.Errorf("from elsewhere it is %s", c.State)
 		}
-		h.clock.Advance(addressWindow + time.Millisecond)
+		h.clock.Advance(burstWindow + time.Millisecond)
 		if c := from(a, 123, "", "10.0.0.1"); c.State != Usable {
+			t.Errorf("later it is %s, score %d", c.State, c.Score)
+		}
+	})
+	t.Run("velocity of a customer", func(t *testing.T) {
+		plain, b := h.batch(func(in *BatchInput) { in.PerCustomer = 0 }), watched(30)
+		for i := range 20 {
+			if c := from([]*model.CouponBatch{plain, b}[i%2], 150, "", ""); c.State != Usable {
+				t.Fatalf("coupon %d is %s, score %d", i+1, c.State, c.Score)
+			}
+		}
+		if c := from(b, 150, "", ""); c.State != InReview || c.Score != 30 {
+			t.Errorf("the next is %s, score %d", c.State, c.Score)
+		}
+		given := must(h.Issue(t.Context(), IssueInput{BatchID: b.ID, CustomerID: 150, Source: SourceConsole, Key: h.key("console")}))
+		if given.State != Usable {
+			t.Errorf("what somebody else is given is %s", given.State)
+		}
+		h.clock.Advance(burstWindow + time.Millisecond)
+		if c := from(b, 150, "", ""); c.State != Usable {
+			t.Errorf("later it is %s, score %d", c.State, c.Score)
+		}
+	})
+	t.Run("velocity of a device", func(t *testing.T) {
+		var list []*model.CouponBatch
+		for range 21 {
+			list = append(list, watched(30))
+		}
+		for i, b := range list[:20] {
+			if c := from(b, int64(160+i), "tablet", ""); c.State != Usable {
+				t.Fatalf("coupon %d is %s, score %d", i+1, c.State, c.Score)
+			}
+		}
+		if c := from(list[20], 180, "tablet", ""); c.State != InReview || c.Score != 30 {
+			t.Errorf("the next is %s, score %d", c.State, c.Score)
+		}
+		h.clock.Advance(burstWindow + time.Millisecond)
+		if c := from(list[20], 181, "tablet", ""); c.Score != 40 { // device_again alone
 			t.Errorf("later it is %s, score %d", c.State, c.Score)
 		}
 	})

@@ -35,10 +35,13 @@ type IssueInput struct {
 	Reason string
 }
 
+// taken tells whether a customer takes it themself.
+func (in *IssueInput) taken() bool { return in.Source == SourceClaim || in.Source == SourceCode }
+
 // body is what makes two requests the same. Where a request comes from is no part of what it asks, and of what a customer
 // takes neither is what brought them.
 func (in *IssueInput) body() hash {
-	if in.Source == SourceClaim || in.Source == SourceCode {
+	if in.taken() {
 		return bodyOf(actIssue, []any{in.BatchID, in.CustomerID, in.Source, normalCode(in.Code)})
 	}
 	return bodyOf(actIssue, []any{in.BatchID, in.CustomerID, in.Source, in.SourceID, in.CampaignID, in.JourneyID, in.Step, in.ChannelCodeID, in.StaffID, normalCode(in.Code)})

@@ -23,22 +23,26 @@ type signal struct {
 
 // signs is what is known about who asks.
 type signs struct {
-	devices   int64 // coupons of the batch that the device has had
-	addresses int64 // coupons that the address has had lately, of all batches
-	returned  int64 // orders with coupons that the customer gave back lately
+	devices  int64 // coupons of the batch that the device has had
+	device   int64 // coupons that the device has had lately, of all batches that look at devices, as the next
+	address  int64
+	customer int64 // coupons that the customer has taken lately, of all batches
+	returned int64 // orders with coupons that the customer gave back lately
 }
 
 // How far back signs are looked for.
 const (
-	addressWindow = 10 * time.Minute
-	returnWindow  = 90 * 24 * time.Hour
+	burstWindow  = 10 * time.Minute
+	returnWindow = 90 * 24 * time.Hour
 )
 
 // signals is the one table of what makes an issue suspicious.
 var signals = []signal{
 	{Signal{"device_again", "同一设备已领过该券", "The device has had this coupon", 40}, func(f *signs) bool { return f.devices >= 1 }},
 	{Signal{"device_many", "同一设备多次领取该券", "The device has had this coupon several times", 40}, func(f *signs) bool { return f.devices >= 3 }},
-	{Signal{"address_burst", "同一网络地址短时间大量领取", "Many were taken from the address within minutes", 30}, func(f *signs) bool { return f.addresses >= 20 }},
+	{Signal{"address_burst", "同一网络地址短时间大量领取", "Many were taken from the address within minutes", 30}, func(f *signs) bool { return f.address >= 20 }},
+	{Signal{"device_burst", "同一设备短时间大量领取", "Many were taken on the device within minutes", 30}, func(f *signs) bool { return f.device >= 20 }},
+	{Signal{"customer_burst", "同一客户短时间大量领取", "The customer has taken many within minutes", 30}, func(f *signs) bool { return f.customer >= 20 }},
 	{Signal{"returns", "多次用券后退款", "Orders with coupons were given back several times", 50}, func(f *signs) bool { return f.returned >= 3 }},
 }
 
@@ -55,7 +59,9 @@ func Signals() []Signal {
 type origins struct {
 	kept      bool // the batch asks for it
 	devices   map[hash]int64
+	onDevice  map[hash]int64 // lately, as the next two
 	addresses map[hash]int64
+	took      map[int64]int64
 	returned  map[int64]int64
 }
 
@@ -78,7 +84,7 @@ func (o *offer) traces() bool { return o.PerDevice > 0 || o.ReviewAt > 0 }
 
 // origins reads what the signs of the requests for a batch follow from, where the batch asks for it.
 func (g *issuing) origins(b *batchIssue, list []*asking) (o origins, err error) {
-	o = origins{kept: b.traces(), devices: map[hash]int64{}, addresses: map[hash]int64{}}
+	o = origins{kept: b.traces(), devices: map[hash]int64{}, onDevice: map[hash]int64{}, addresses: map[hash]int64{}, took: map[int64]int64{}}
 	if !o.kept {
 		return o, nil
 	}
@@ -93,7 +99,14 @@ func (g *issuing) origins(b *batchIssue, list []*asking) (o origins, err error) 
 	if o.devices, err = devicesHad(g.tx, b.ID, devices, b.Transferable, 0); err != nil || b.ReviewAt == 0 {
 		return o, err
 	}
-	if o.addresses, err = originsByAddress(g.tx, addresses, g.now.Add(-addressWindow)); err != nil {
+	since := g.now.Add(-burstWindow)
+	if o.onDevice, err = originsLately(g.tx, "device", devices, since); err != nil {
+		return o, err
+	}
+	if o.addresses, err = originsLately(g.tx, "address", addresses, since); err != nil {
+		return o, err
+	}
+	if o.took, err = tookLately(g.tx, customers, since); err != nil {
 		return o, err
 	}
 	o.returned, err = returnsOf(g.tx, customers, g.now.Add(-returnWindow))
@@ -105,7 +118,11 @@ func (o *origins) score(in *IssueInput, key []byte) (points int) {
 	if !o.kept {
 		return 0
 	}
-	f := signs{o.devices[in.device(key)], o.addresses[in.address(key)], o.returned[in.CustomerID]}
+	d := in.device(key)
+	f := signs{devices: o.devices[d], device: o.onDevice[d], address: o.addresses[in.address(key)], returned: o.returned[in.CustomerID]}
+	if in.taken() {
+		f.customer = o.took[in.CustomerID]
+	}
 	for _, s := range signals {
 		if s.seen(&f) {
 			points += s.Points
@@ -118,9 +135,13 @@ func (o *origins) score(in *IssueInput, key []byte) (points int) {
 func (o *origins) add(in *IssueInput, key []byte) {
 	if d := in.device(key); o.kept && d != (hash{}) {
 		o.devices[d]++
+		o.onDevice[d]++
 	}
 	if a := in.address(key); o.kept && a != (hash{}) {
 		o.addresses[a]++
+	}
+	if o.kept && in.taken() {
+		o.took[in.CustomerID]++
 	}
 }
 

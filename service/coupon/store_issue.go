@@ -111,12 +111,27 @@ func insertGiftOrigin(tx *gorm.DB, row *model.CouponGiftOrigin) error {
 	return nil
 }
 
-// originsByAddress counts the coupons taken from addresses since a time.
-func originsByAddress(tx *gorm.DB, addresses map[hash]bool, since time.Time) (map[hash]int64, error) {
-	if len(addresses) == 0 {
+// originsLately counts the coupons taken on devices, or from addresses, since a time.
+func originsLately(tx *gorm.DB, column string, which map[hash]bool, since time.Time) (map[hash]int64, error) {
+	if len(which) == 0 {
 		return map[hash]int64{}, nil
 	}
-	return countBy(tx.Model(&model.CouponOrigin{}).Where("address IN ? AND at >= ?", hashList(addresses), since), "address")
+	return countBy(tx.Model(&model.CouponOrigin{}).Where(column+" IN ? AND at >= ?", hashList(which), since), column)
+}
+
+// tookLately counts the coupons that customers took themselves since a time.
+func tookLately(tx *gorm.DB, customers []int64, since time.Time) (map[int64]int64, error) {
+	var rows []struct{ ClaimerID, N int64 }
+	err := tx.Model(&model.Coupon{}).Where("claimer_id IN ? AND created_at >= ? AND source IN ?", customers, since, []string{SourceClaim, SourceCode}).
+		Select("claimer_id, COUNT(*) AS n").Group("claimer_id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("count what customers took: %w", err)
+	}
+	m := make(map[int64]int64, len(rows))
+	for _, r := range rows {
+		m[r.ClaimerID] = r.N
+	}
+	return m, nil
 }
 
 func insertOrigins(tx *gorm.DB, list []*model.CouponOrigin) error {
