@@ -34,6 +34,7 @@ type world struct {
 	zones   map[int64]*time.Location
 	fewer   map[int64]bool
 	silent  map[int64]bool // who wants no messages, from now on
+	again   *Ask           // is asked about once more
 
 	mu      sync.Mutex
 	out     map[int64]sent
@@ -164,8 +165,10 @@ func (w *world) asks(ref *int64, now time.Time) (asks []Ask) {
 		if w.rnd.IntN(2) == 0 {
 			a.Content = [32]byte{1, byte(w.rnd.IntN(9))}
 		}
-		if w.rnd.IntN(6) > 0 {
-			*ref++ // else the same is asked for once more
+		if w.again != nil { // the same message once more, maybe by the other replica
+			a, w.again = *w.again, nil
+		} else if *ref++; w.rnd.IntN(6) == 0 {
+			w.again = &a
 		}
 		asks = append(asks, a)
 	}
