@@ -229,6 +229,7 @@ var calls = map[string]call{
 		return map[string]any{"from": "2026-11-22T04:00:00Z", "days": 30, "customer_id": c.ids.Of(model.KindCustomer, ownCustomer), "definition": json.RawMessage(simpleJourney)}
 	}},
 	"GET /rehearsals/{id}":                  {kind: model.KindRehearsal, row: rehearsalID},
+	"GET /rehearsals/{id}/progress":         {kind: model.KindRehearsal, row: second},
 	"POST /rehearsals/{id}/cancel":          {kind: model.KindRehearsal, row: rehearsalID, want: 204},
 	"GET /enrolments/{id}":                  {kind: model.KindEnrolment, row: enrolmentID},
 	"POST /enrolments/{id}/decide":          {kind: model.KindEnrolment, row: enrolmentID, want: 204, body: with(map[string]any{"action": "skip"})},

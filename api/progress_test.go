@@ -96,3 +96,23 @@ func TestBulkWorkIsFollowed(t *testing.T) {
 	hear(`"state":"done","total":1000,"done":1000`)
 	hear("")
 }
+
+// TestARehearsalIsFollowed: a follower hears at once how far it has come, again when that changes, and at its end what it found.
+func TestARehearsalIsFollowed(t *testing.T) {
+	c := newCompany(t)
+	run := &model.JourneyRehearsal{JourneyID: journeyID, State: "running", Total: 1000, Done: 200, Definition: "{}", Asked: "{}", StaffID: operatorID, CreatedAt: noon}
+	modeltest.Create(t, c.db, run)
+	_, hear := c.follower("/rehearsals/" + c.ids.Of(model.KindRehearsal, run.ID) + "/progress")
+	hear(`"state":"running","done":200,"total":1000`)
+	change := func(set map[string]any) {
+		t.Helper()
+		if err := c.db.Model(run).UpdateColumns(set).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(map[string]any{"done": 600})
+	hear(`"state":"running","done":600,"total":1000`)
+	change(map[string]any{"done": 1000, "state": "done", "ended_at": noon, "result": `{"entered":7}`})
+	hear(`"entered":7`)
+	hear("")
+}

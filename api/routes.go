@@ -325,6 +325,7 @@ func (s *Server) consoleRoutes(f face, h *console.Handlers) {
 	post(f, "/journeys/{id}/rehearsals", may("journey.write"), "预演旅程 · Rehearse the draft", h.AskRehearsal)
 	post(f, "/journeys/{id}/step-through", may("journey.write"), "单个客户逐步预演 · Follow one customer", h.StepThrough)
 	get(f, "/rehearsals/{id}", may("journey.read"), "预演进度和结果 · One rehearsal", h.GetRehearsal)
+	stream(f, "/rehearsals/{id}/progress", may("journey.read"), "预演进度（服务器推送） · Live progress of a rehearsal, as server-sent events", console.Rehearsal{}, h.FollowRehearsal)
 	post(f, "/rehearsals/{id}/cancel", may("journey.write"), "停止预演 · Stop a rehearsal", h.CancelRehearsal)
 	get(f, "/enrolments/{id}", may("journey.read"), "旅程记录 · One enrolment", h.GetEnrolment)
 	post(f, "/enrolments/{id}/decide", may("journey.write"), "重试、跳过或结束 · Retry, skip or end an enrolment", h.DecideEnrolment)

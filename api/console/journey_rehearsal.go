@@ -163,6 +163,36 @@ func (h *Handlers) GetRehearsal(ctx context.Context, in *IDPath) (*One[Rehearsal
 	return one(h.rehearsal(row, found)), nil
 }
 
+// FollowRehearsal tells, as server-sent events named progress, how far a rehearsal has come: at once, then whenever something has changed,
+// until it has ended or the request does. The last one says what it found.
+func (h *Handlers) FollowRehearsal(ctx context.Context, in *IDPath) (func(ctx context.Context, send Send) error, error) {
+	id, err := h.IDs.Row(model.KindRehearsal, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	look := func(ctx context.Context) (*Rehearsal, error) {
+		row, found, err := h.Journeys.Rehearsal(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		r := h.rehearsal(row, found)
+		return &r, nil
+	}
+	now, err := look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return follow(now, look, (*Rehearsal).same, (*Rehearsal).over), nil
+}
+
+func (r *Rehearsal) same(o *Rehearsal) bool {
+	return r.State == o.State && r.Done == o.Done && r.Total == o.Total
+}
+
+func (r *Rehearsal) over() bool {
+	return r.State == journey.RehearsalDone || r.State == journey.RehearsalFailed || r.State == journey.RehearsalCancelled
+}
+
 // CancelRehearsal stops a rehearsal that waits or runs.
 func (h *Handlers) CancelRehearsal(ctx context.Context, in *IDPath) (*None, error) {
 	id, err := h.IDs.Row(model.KindRehearsal, in.ID)
