@@ -147,12 +147,13 @@ func (l *Log) row(f Fact) (*model.Event, error) {
 var inBulk = map[string]bool{SourceSync: true, SourceImport: true}
 
 // tell makes one work per subscriber of the fact's kind. What is told in bulk lets what happens now go
-// first: else a customer who scans a code during the first synchronisation would wait behind all others.
+// first, and the bulk works that somebody has asked for: else a customer who scans a code during the first synchronisation, or a
+// segment that somebody makes after it, would wait behind all others.
 func (l *Log) tell(row *model.Event) []work.Item {
 	var items []work.Item
 	lane := work.LaneNormal
 	if inBulk[row.Source] {
-		lane = work.LaneBulk
+		lane = work.LaneWake
 	}
 	told := Recorded{row.ID, row.Kind, row.AccountID, row.CustomerID, row.StaffID, row.OccurredAt, json.RawMessage(row.Payload)}
 	for _, name := range l.subscribers[row.Kind] {

@@ -97,7 +97,7 @@ func (s *Service) changesOf(tx *gorm.DB, customerIDs []int64, in Giving) (*chang
 			return nil, nil, err
 		}
 		if in.Bulk {
-			c.lane = work.LaneBulk
+			c.lane = work.LaneWake
 		}
 		if sameRelations(relations, again) {
 			return c, again, nil

@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ func TestLanesFirst(t *testing.T) {
 	var order []int
 	Handle(q, "a", Policy{}, func(_ context.Context, _ *Lease, n note) error { order = append(order, n.N); return nil })
 	enqueue(t, q,
+		Item{Kind: "a", Payload: note{6}, Lane: LaneWake, RunAt: noon.Add(-4 * time.Hour)},
 		Item{Kind: "a", Payload: note{5}, Lane: LaneBulk, RunAt: noon.Add(-3 * time.Hour)},
 		Item{Kind: "a", Payload: note{4}},
 		Item{Kind: "a", Payload: note{3}, RunAt: noon.Add(-time.Hour)},
@@ -50,11 +52,11 @@ func TestLanesFirst(t *testing.T) {
 	)
 	w := NewWorker(q, Options{Concurrency: 2, Lease: time.Hour, Logger: quick().Logger})
 	c := w.claimers[1]
-	for range 5 { // one slot: one at a time
+	for range 6 { // one slot: one at a time
 		c.round(t.Context(), t.Context())
 		w.attempts.Wait()
 	}
-	if want := []int{3, 4, 5}; len(order) != 3 || order[0] != want[0] || order[1] != want[1] || order[2] != want[2] {
+	if want := []int{3, 4, 5, 6}; !slices.Equal(order, want) {
 		t.Errorf("got order %v, want %v", order, want)
 	}
 }
@@ -79,6 +81,11 @@ func TestSlots(t *testing.T) {
 	}
 	s.giveBack(LaneUrgent, 4)
 	s.giveBack(LaneBulk, 4)
+	if a, b, c := s.reserve(LaneWake, 100), s.reserve(LaneBulk, 100), s.reserve(LaneWake, 1); a != 4 || b != 2 || c != 0 {
+		t.Errorf("in the wake %d, bulk beside it %d, then in the wake %d; want 4, 2, 0", a, b, c)
+	}
+	s.giveBack(LaneWake, 4)
+	s.giveBack(LaneBulk, 2)
 	if got := s.reserve(LaneUrgent, 100); got != 8 {
 		t.Errorf("urgent got %d of all, want 8", got)
 	}

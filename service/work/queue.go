@@ -18,7 +18,8 @@ import (
 const (
 	LaneUrgent = 0  // somebody waits for it within seconds: welcomes
 	LaneNormal = 10 // the default
-	LaneBulk   = 20 // thousands at a time, nobody waits
+	LaneBulk   = 20 // goes through thousands; somebody looks at its progress now and then
+	LaneWake   = 30 // thousands of small works in the wake of a bulk one; nobody waits
 )
 
 // The states of a work. Names are data.
@@ -153,7 +154,7 @@ func (it Item) check() error {
 		return fmt.Errorf("enqueue: the kind %q must have 1 to 64 bytes", it.Kind)
 	case len(it.OrderKey) > 128 || len(it.DedupeKey) > 191:
 		return fmt.Errorf("enqueue %s: the order key or the dedupe key is too long", it.Kind)
-	case it.Lane != LaneUrgent && it.Lane != LaneNormal && it.Lane != LaneBulk, it.Urgent && it.Lane != LaneUrgent:
+	case it.Lane != LaneUrgent && it.Lane != LaneNormal && it.Lane != LaneBulk && it.Lane != LaneWake, it.Urgent && it.Lane != LaneUrgent:
 		return fmt.Errorf("enqueue %s: there is no such lane: %d", it.Kind, it.Lane)
 	}
 	return nil

@@ -8,7 +8,8 @@ import (
 
 // slots shares a worker's concurrency between the lanes. Urgent works may use all of it; a quarter is
 // kept free for them. Of the rest normal works leave one for bulk, so that bulk creeps on however
-// busy the others are, and bulk works take half at most, so that normal ones need not wait for them.
+// busy the others are, and bulk works take half at most, so that normal ones need not wait for them. What
+// comes in their wake takes half at most too, and what bulk works leave.
 // While urgent works wait, all others together take an eighth: they would hold up the urgent ones not
 // here but in the database.
 // A work whose end is being written needs no slot, so that a commit that hangs holds up no other
@@ -28,7 +29,7 @@ func newSlots(total int, freed ...chan struct{}) *slots {
 	rest := total - max(1, total/4)
 	return &slots{
 		total: total,
-		most:  map[int]int{LaneUrgent: total, LaneNormal: max(1, rest-1), LaneBulk: max(1, total/2)},
+		most:  map[int]int{LaneUrgent: total, LaneNormal: max(1, rest-1), LaneBulk: max(1, total/2), LaneWake: max(1, total/2)},
 		used:  map[int]int{},
 		freed: freed,
 	}
@@ -38,7 +39,7 @@ func newSlots(total int, freed ...chan struct{}) *slots {
 func (s *slots) reserve(lane, want int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	unurgent := s.used[LaneNormal] + s.used[LaneBulk]
+	unurgent := s.used[LaneNormal] + s.used[LaneBulk] + s.used[LaneWake]
 	n := min(want, s.total-unurgent-s.used[LaneUrgent], s.most[lane]-s.used[lane])
 	if lane != LaneUrgent {
 		n = min(n, s.total-max(1, s.total/4)-unurgent)

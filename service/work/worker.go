@@ -91,8 +91,8 @@ type Worker struct {
 // [Worker.Run].
 func NewWorker(q *Queue, o Options) *Worker {
 	w := &Worker{Queue: q, o: o.withDefaults(), callLimit: 5 * time.Second, laterPages: laterPages, mostPages: mostPages, running: map[*attempt]struct{}{}}
-	w.pace = map[int]*pace{LaneUrgent: {}, LaneNormal: {}, LaneBulk: {}}
-	w.claimers = []*claimer{newClaimer(w, LaneUrgent), newClaimer(w, LaneNormal, LaneBulk)}
+	w.pace = map[int]*pace{LaneUrgent: {}, LaneNormal: {}, LaneBulk: {}, LaneWake: {}}
+	w.claimers = []*claimer{newClaimer(w, LaneUrgent), newClaimer(w, LaneNormal, LaneBulk, LaneWake)}
 	w.slots = newSlots(w.o.Concurrency, w.claimers[0].freed, w.claimers[1].freed)
 	// Two commits side by side: when one hangs, others' completions go on.
 	w.finishing = model.NewGroupCommit(q.db, w.o.Batch, 2, w.writeFinished)
